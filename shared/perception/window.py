@@ -1,0 +1,26 @@
+"""Which frames a system sees, as a pure function of frame indices.
+
+S1, S2, the offline reference and a successor after a crash all call `window`, so they see the same frames whatever
+the load was. The window slides in hops, so that a cached prefix stays valid between them.
+"""
+
+from __future__ import annotations
+
+from shared.messages import WindowSpec
+
+__all__ = ["window"]
+
+
+def window(newest: int, spec: WindowSpec) -> list[int]:
+    """Indices, ascending, of the frames visible when `newest` is the last frame index; empty when it is negative.
+
+    Frames are taken at multiples of `spec.stride`. At most `spec.frames` of them are held; when one more would
+    overflow, the oldest `spec.hop` leave at once, so between `frames - hop + 1` and `frames` are visible.
+    """
+    if newest < 0:
+        return []
+    last = newest // spec.stride
+    hop = min(spec.hop, spec.frames)
+    overflow = last + 1 - spec.frames
+    first = -(-overflow // hop) * hop if overflow > 0 else 0
+    return [k * spec.stride for k in range(first, last + 1)]

@@ -1,0 +1,96 @@
+"""The model layer's interface: what S1 and S2 know of a vision-language model, whatever its family.
+
+A frame is encoded once, into a `Unit`; a prompt is assembled from cached units; one object serves many streams and
+holds no state of any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shared.messages import Note, Option
+
+__all__ = ["Choice", "Generated", "Image", "PromptParts", "Turn", "Unit", "Vlm"]
+
+Image = NDArray[np.uint8]
+"""One frame, RGB, `[height, width, 3]`."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one frame (two, in some families' video mode) became."""
+
+    feats: Tensor
+    """`[n_visual_tokens, d_lm]`: the rows that replace this unit's placeholder tokens."""
+    deep: tuple[Tensor, ...]
+    """Extra rows injected into deeper layers (Qwen3-VL), else empty."""
+    grid: tuple[int, ...]
+    """Patch grid, for position ids only."""
+    times: tuple[float, ...]
+    """Seconds of stream time."""
+    index: int
+    """Which frame: part of any prefix key, since placeholder tokens are all alike."""
+
+
+class Turn(NamedTuple):
+    """One earlier question and what was answered."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class PromptParts:
+    """A prompt, in the order in which it is assembled."""
+
+    units: Sequence[Unit] = ()
+    notes: Sequence[Note] = ()
+    """In time order."""
+    history: Sequence[Turn] = ()
+    question: str = ""
+    options: Sequence[Option] = ()
+
+
+class Choice(NamedTuple):
+    """The outcome of choosing among labels."""
+
+    label: str
+    probs: dict[str, float]
+    """By label, calibrated, summing to 1."""
+    prompt_tokens: int
+
+
+class Generated(NamedTuple):
+    """The outcome of generating text greedily."""
+
+    text: str
+    prompt_tokens: int
+    output_tokens: int
+
+
+class Vlm(Protocol):
+    """A loaded model. Its methods block: call them from a thread. They raise `ModelError`."""
+
+    name: str
+    """For records and manifests."""
+    fingerprint: str
+    """Short hash of weights and settings: two workers with one fingerprint answer alike."""
+    unit_frames: int
+
+    def encode(self, frames: Sequence[Image], times: Sequence[float], index: int) -> Unit:
+        """Run the vision tower once on `unit_frames` frames (RGB, `[h, w, 3]`), batch size 1."""
+        ...
+
+    def choose(self, parts: PromptParts) -> Choice:
+        """Answer by the label logits of `parts.options` in one forward pass."""
+        ...
+
+    def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
+        """Answer freely, greedily, until the end token or `max_new_tokens`."""
+        ...

@@ -1,0 +1,85 @@
+"""`/livez`, `/readyz` and `/metrics` over HTTP, and the probe that containers run: `python -m shared.health`.
+
+The server runs in threads of its own, so that it can tell when the event loop is blocked. It changes no state.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from shared.errors import ConfigError
+
+__all__ = ["HealthServer", "probe"]
+
+Check = Callable[[], str]
+"""Empty when all is well, else what is not."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Probes come every second: they are no news."""
+
+
+class HealthServer:
+    """Serves until `close`; `port` is the one really bound."""
+
+    port: int
+
+    def __init__(self, host: str, port: int, *, live: Check, ready: Check) -> None:
+        self._checks = {"/livez": live, "/readyz": ready}
+        self._metrics = make_wsgi_app()
+        try:
+            self._server = make_server(host, port, self._app, server_class=_Server, handler_class=_Quiet)
+        except OSError as error:
+            raise ConfigError(
+                f"health port {host}:{port} can't be bound ({error.strerror}): set DSB_HEALTH_PORT to a free one, or 0"
+            ) from error
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+
+    def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            return self._metrics(environ, start)
+        check = self._checks.get(path)
+        trouble = check() if check else "no such page"
+        status = "404 Not Found" if check is None else "503 Service Unavailable" if trouble else "200 OK"
+        start(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [(trouble or "ok").encode() + b"\n"]
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def probe(url: str, *, timeout: float = 3.0) -> str:
+    """Empty when `url` answers 200, else what it said."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout):
+            return ""
+    except urllib.error.HTTPError as error:
+        return error.read().decode(errors="replace").strip() or str(error)
+    except OSError as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    trouble = probe(f"http://127.0.0.1:{os.environ.get('DSB_HEALTH_PORT', '8080')}/readyz")
+    if trouble:
+        print(trouble, file=sys.stderr)
+    sys.exit(1 if trouble else 0)

@@ -1,0 +1,85 @@
+# The commands of the project; plain `make` lists them. Works with GNU make 3.81 and bash 3.2 (macOS).
+# The environment in $(VENV) is built when a target first needs it, and again when pyproject.toml or constraints.txt change.
+#   PYTHON=python3.12   the interpreter to build it with (3.11 or newer)
+#   TORCH_INDEX=URL     a wheel index to take torch from (CPU or CUDA build); empty: where pip looks anyway
+#   ARGS='…'            more arguments for demo, test, faults, train-tiny and bench-overhead
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV ?= .venv
+TORCH_INDEX ?=
+ARGS ?=
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+COMPOSE ?= docker compose
+COMPOSE_FILE ?= docker-compose.yml
+export COMPOSE_FILE
+
+# The first of these that is new enough; the constraints were made for 3.11 to 3.13.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
+
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead clean
+
+help: ## list the targets
+	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' Makefile
+
+venv: $(READY) ## build the environment in .venv
+
+$(READY): pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "dsb needs Python 3.11, 3.12 or 3.13, and none is on PATH (python3 is: $$(python3 --version 2>&1))." >&2; \
+		echo "Get one (brew install python@3.12 | apt install python3 python3-venv | uv python install 3.12), then: make PYTHON=python3.12" >&2; \
+		exit 2; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dsb needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ": choose another with make PYTHON=python3.12")'
+	@echo "building $(VENV) with $(PYTHON); the first time takes some minutes"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## play the demo streams through the embedded stack, print scores and latencies
+	@$(BIN)/dsb demo $(ARGS)
+
+test: $(READY) ## the tests that need nothing but this machine (up to 15 minutes)
+	@$(BIN)/python -m pytest -m "not docker and not slow" $(ARGS)
+
+faults: $(READY) ## the long fault campaigns and soaks
+	@$(BIN)/python -m pytest -m "slow and not docker" $(ARGS)
+
+e2e: $(READY) ## the compose stack on a real Docker engine (up to 20 minutes); prints SKIPPED without one
+	@if ! command -v docker >/dev/null 2>&1; then echo "SKIPPED: e2e: no docker command: install Docker to run it"; \
+	elif ! docker info >/dev/null 2>&1; then echo "SKIPPED: e2e: no Docker engine answers: start it, or set DOCKER_HOST"; \
+	elif ! docker compose version >/dev/null 2>&1; then echo "SKIPPED: e2e: docker has no compose plug-in: install docker-compose-plugin 2.24 or newer"; \
+	else $(BIN)/python -m pytest -m docker tests/e2e $(ARGS); fi
+
+lint: $(READY) ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.env:
+	@bash deploy/secrets.sh
+
+up: .env ## the compose stack, built, started and ready (COMPOSE_FILE=docker-compose.yml:docker-compose.edge.yml: without Qdrant)
+	@$(COMPOSE) build
+	@$(COMPOSE) up -d --wait
+
+down: ## stop the compose stack; its volumes stay
+	@$(COMPOSE) down
+
+train-tiny: $(READY) ## train the two small models again from their seed
+	@$(BIN)/dsb models train-tiny --out tiny-models $(ARGS)
+
+bench-overhead: $(READY) ## what the services add to a bare model call, and to a bare decoder
+	@$(BIN)/python -m bench.overhead $(ARGS)
+
+clean: ## remove the environment and the caches
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,76 @@
+"""The router: decides the path of each question, and sees to it that every opening has an owner.
+
+It keeps no state that another router would need: a repeated ask is decided the same way, sent on again, and every hop
+behind it is idempotent by key.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from services.router.dispatch import Dispatcher
+from services.router.placement import Placement
+from services.router.settings import RouterSettings
+from shared import subjects
+from shared.bus import Meta, failpoints
+from shared.messages import Ask, AskReply, RouteStamp
+from shared.routing import StreamState, policy
+from shared.service import Runtime
+from shared.telemetry import counter, histogram
+
+__all__ = ["Service", "Settings"]
+
+Settings = RouterSettings
+
+_ASKS = counter("asks_total", "Asks by outcome", "status")
+_ROUTED = counter("routed_total", "Questions sent, by policy and path", "route", "path")
+_SECONDS = histogram("router_seconds", "From an ask received to its reply")
+
+
+class Service:
+    """Serves `dsb.v1.ask.*` and places openings."""
+
+    NAME: ClassVar[str] = "router"
+
+    def __init__(self, settings: RouterSettings) -> None:
+        self._settings = settings
+
+    async def run(self, rt: Runtime) -> None:
+        """Route until stopped."""
+        self._worker = rt.worker
+        placement = Placement(rt.bus, sweep_s=self._settings.sweep_s)
+        self._dispatcher = Dispatcher(rt.bus, placement, job_max_age_s=self._settings.job_max_age_s)
+        async with placement.running():
+            asks = await rt.bus.serve(
+                subjects.ASK_ALL, Ask, self._ask, queue="router", concurrency=self._settings.concurrency
+            )
+            await rt.bus.announce("router", version="1.0.0", metadata={"worker": rt.worker}, stats=placement.stats)
+            rt.set_ready(True)
+            await rt.stopping.wait()
+            await asks.close()
+
+    async def _ask(self, ask: Ask, meta: Meta) -> AskReply:
+        started = time.perf_counter()
+        question = ask.question
+        await failpoints.ahit("router.received", question.text)
+        decision = policy(ask.route).decide(question, StreamState(question.t_ask))
+        decided_s = time.perf_counter() - started
+        stamp = RouteStamp(
+            route=ask.route, score=decision.score, reason=decision.reason, router_s=round(decided_s, 6)
+        )
+        status = await self._dispatcher.send(ask, decision.paths, stamp)
+        _ASKS.labels(status).inc()
+        if status == "accepted":
+            for path in decision.paths:
+                _ROUTED.labels(ask.route, path).inc()
+        _SECONDS.observe(time.perf_counter() - started)
+        return AskReply(
+            status=status,
+            paths=decision.paths,
+            route=ask.route,
+            score=decision.score,
+            reason=decision.reason,
+            router_s=stamp.router_s,
+            router=self._worker,
+        )

@@ -1,0 +1,22 @@
+"""Settings of the router, from `DSB_*`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+__all__ = ["RouterSettings"]
+
+
+class RouterSettings(ServiceSettings):
+    """What the router needs beside the common settings."""
+
+    concurrency: Annotated[int, Field(ge=1)] = 64
+    """Asks handled at once."""
+    sweep_s: Annotated[float, Field(gt=0)] = 2.0
+    """How often openings without an owner are looked for, beside the watch on their leases."""
+    job_max_age_s: Annotated[float, Field(gt=0)] = 30.0
+    """A job that waited longer in the queue is dropped (live mode)."""

@@ -1,0 +1,136 @@
+"""The S1 worker: adopts openings, follows their frame logs, answers from a short window, writes notes to memory.
+
+One thread runs the model for all owned openings, so answers of one stream never disturb another's; the event loop
+never waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar
+
+from services.s1.owned import Owned
+from services.s1.settings import S1Settings
+from shared import subjects
+from shared.bus import Bus, Meta, Subscription, failpoints
+from shared.logs import get_logger
+from shared.messages import EventKind, Place, PlaceReply
+from shared.perception import warm_up
+from shared.service import Runtime
+from shared.telemetry import gauge
+from shared.vlm import Vlm, load_vlm
+
+__all__ = ["Service", "Settings"]
+
+Settings = S1Settings
+
+_SLOTS = gauge("s1_slots", "Openings that this worker can own")
+_OWNED = gauge("s1_owned", "Openings that this worker owns")
+
+
+class Service:
+    """Owns up to `slots` openings."""
+
+    NAME: ClassVar[str] = "s1"
+
+    def __init__(self, settings: S1Settings) -> None:
+        self._settings = settings
+        self._owned: dict[str, Owned] = {}
+        self._ends: set[asyncio.Task[None]] = set()
+        self._places: Subscription | None = None
+        self._adopting = asyncio.Lock()
+
+    async def run(self, rt: Runtime) -> None:
+        """Own and answer until stopped; then hand every opening back at once."""
+        self._rt, self._bus = rt, rt.bus
+        # Loading and warming up come before any lease: neither can starve its renewal then.
+        with ThreadPoolExecutor(1, "model") as self._model_thread:
+            self._vlm = await self._load()
+            _SLOTS.set(self._settings.slots)
+            await self._announce(rt.bus)
+            await self._seek()
+            rt.set_ready(True)
+            await rt.stopping.wait()
+            await self._rest()
+            await asyncio.gather(*(owned.stop() for owned in list(self._owned.values())))
+            await asyncio.gather(*self._ends, return_exceptions=True)
+
+    async def _load(self) -> Vlm:
+        loop = asyncio.get_running_loop()
+        vlm = await loop.run_in_executor(self._model_thread, load_vlm, self._settings.model)
+        await loop.run_in_executor(self._model_thread, warm_up, vlm)
+        get_logger().info("model_loaded", model=vlm.name, fingerprint=vlm.fingerprint)
+        return vlm
+
+    async def _announce(self, bus: Bus) -> None:
+        metadata = {
+            "worker": self._rt.worker,
+            "model": self._vlm.name,
+            "fingerprint": self._vlm.fingerprint,
+            "slots": str(self._settings.slots),
+        }
+        await bus.announce("s1", version="1.0.0", metadata=metadata, stats=self._stats)
+
+    def _stats(self) -> dict[str, Any]:
+        return {"slots": self._settings.slots, "owned": sorted(self._owned)}
+
+    async def _seek(self) -> None:
+        """Listen for placements while a slot is free: a full worker is not asked at all."""
+        if self._places is None and len(self._owned) < self._settings.slots and not self._rt.stopping.is_set():
+            self._places = await self._bus.serve(subjects.S1_PLACE, Place, self._place, queue="s1", concurrency=1)
+
+    async def _rest(self) -> None:
+        if self._places is not None:
+            places, self._places = self._places, None
+            await places.close()
+
+    async def _place(self, place: Place, meta: Meta) -> PlaceReply:
+        opening = place.open.opening
+        async with self._adopting:
+            if self._rt.stopping.is_set():
+                return PlaceReply(accepted=False, reason="stopping")
+            if opening in self._owned:
+                return PlaceReply(accepted=True, owner=self._rt.worker, epoch=self._owned[opening].epoch)
+            return await self._adopt(place)
+
+    async def _adopt(self, place: Place) -> PlaceReply:
+        opening = place.open.opening
+        if await self._bus.last(subjects.EVENTS, subjects.event(opening, EventKind.CLOSED)):
+            return PlaceReply(accepted=False, reason="closed")
+        lease = self._bus.lease(
+            subjects.OWNER_BUCKET, opening, holder=self._rt.worker, ttl=self._settings.lease_ttl_s
+        )
+        if not await lease.take():
+            holder = await self._bus.lease_holder(subjects.OWNER_BUCKET, opening)
+            return PlaceReply(accepted=False, owner=holder.holder if holder else "", reason="held")
+        await failpoints.ahit("s1.leased_not_subscribed", opening)
+        owned = Owned(
+            self._bus,
+            place.open,
+            lease,
+            vlm=self._vlm,
+            model_thread=self._model_thread,
+            settings=self._settings,
+            worker=self._rt.worker,
+        )
+        await owned.subscribe()
+        self._owned[opening] = owned
+        _OWNED.set(len(self._owned))
+        end = asyncio.create_task(self._until_over(opening, owned))
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
+        if len(self._owned) >= self._settings.slots:
+            # Not from within the handler: closing waits for the handlers that run.
+            rest = asyncio.create_task(self._rest())
+            self._ends.add(rest)
+            rest.add_done_callback(self._ends.discard)
+        return PlaceReply(accepted=True, owner=self._rt.worker, epoch=lease.epoch)
+
+    async def _until_over(self, opening: str, owned: Owned) -> None:
+        try:
+            await owned.run()
+        finally:
+            self._owned.pop(opening, None)
+            _OWNED.set(len(self._owned))
+            await self._seek()

@@ -1,0 +1,146 @@
+"""One job from the queue to its stored answer.
+
+A job that has been delivered too often has killed its workers: it is not run again but becomes a dead letter and an
+error answer. (Code that runs "on the last delivery" would never run then.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Executor
+
+from services.s2.evidence import Evidence, Frames, Notes
+from services.s2.settings import S2Settings
+from shared.bus import Bus, Job, failpoints
+from shared.errors import DsbError, TransportError
+from shared.logs import get_logger
+from shared.messages import Answer, DeadLetter, Draft, Path, S2Job, Status, Timings
+from shared.perception import Thinker
+from shared.telemetry import counter, histogram
+
+__all__ = ["Work"]
+
+_ANSWERS = counter("answers_total", "Answers by path and status", "path", "status")
+_SECONDS = histogram("answer_seconds", "From a question taken up to its answer published", "path")
+
+
+class Work:
+    """Does jobs; one object a worker."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        evidence: Evidence,
+        thinker: Thinker,
+        *,
+        model: str,
+        model_thread: Executor,
+        settings: S2Settings,
+        worker: str,
+    ) -> None:
+        self._bus, self._evidence, self._thinker = bus, evidence, thinker
+        self._model, self._model_thread, self._worker = model, model_thread, worker
+        self._max_attempts = settings.max_attempts
+
+    async def do(self, job: Job) -> None:
+        """Work on one delivery; whatever goes wrong with the broker, the job comes again."""
+        log = get_logger(delivered=job.delivered)
+        try:
+            if job.body is None:
+                await self._bus.dead_letter(DeadLetter(service="s2", reason=job.error))
+                await job.term()
+                return
+            async with job.heartbeat():
+                await self._do(job, job.body)
+        except TransportError as error:
+            log.warning("job_interrupted", error=str(error))
+
+    async def _do(self, job: Job, body: S2Job) -> None:
+        taken, question = time.perf_counter(), body.question
+        await failpoints.ahit("s2.fetched", question.text)
+        if await self._bus.answered(question.opening, question.key, Path.S2):
+            await job.ack()
+        elif job.delivered > self._max_attempts:
+            await self._give_up(job, body)
+        elif body.max_age_s is not None and job.age_s > body.max_age_s:
+            error = f"job waited {job.age_s:.1f} s, the limit is {body.max_age_s:.1f} s: add S2 workers"
+            await self._publish(body, Status.REFUSED, job, Timings(queue=job.age_s), error=error)
+            await job.ack()
+        else:
+            await self._think(job, body, taken)
+
+    async def _think(self, job: Job, body: S2Job, taken: float) -> None:
+        text = body.question.text
+        frames = await self._evidence.frames(body, self._thinker)
+        gathered = time.perf_counter()
+        notes = await self._evidence.notes(body)
+        retrieved = time.perf_counter()
+        await failpoints.ahit("s2.answering", text)
+        status, draft, error = await self._draft(body, frames, notes)
+        now = time.perf_counter()
+        timings = Timings(
+            router=body.route.router_s,
+            queue=job.age_s,
+            gather=gathered - taken,
+            retrieve=retrieved - gathered,
+            model=now - retrieved,
+            total=now - taken,
+        )
+        await failpoints.ahit("s2.computed_not_published", text)
+        await self._publish(body, status, job, timings, draft=draft, error=error)
+        await failpoints.ahit("s2.answered_not_acked", text)
+        await job.ack()
+        _SECONDS.labels("s2").observe(time.perf_counter() - taken)
+
+    async def _draft(self, body: S2Job, frames: Frames, notes: Notes) -> tuple[Status, Draft | None, str]:
+        loop = asyncio.get_running_loop()
+        try:
+            draft = await loop.run_in_executor(
+                self._model_thread, self._thinker.answer, body.question, frames.frames, notes.hits
+            )
+        except DsbError as error:
+            return Status.ERROR, None, str(error)
+        reasons = [
+            *([f"log_truncated: {frames.missing} frames of the window are gone"] if frames.missing else []),
+            *(["memory_unavailable"] if notes.lost else []),
+        ]
+        return Status.OK, draft.model_copy(update={"partial": "; ".join(reasons)}) if reasons else draft, ""
+
+    async def _give_up(self, job: Job, body: S2Job) -> None:
+        question = body.question
+        reason = f"job killed {job.delivered - 1} workers, the limit is {self._max_attempts}: see `dsb dlq` for its text"
+        await self._bus.dead_letter(
+            DeadLetter(
+                service="s2",
+                reason=reason,
+                opening=question.opening,
+                key=question.key,
+                body=body.model_dump(mode="json"),
+            )
+        )
+        await self._publish(body, Status.ERROR, job, Timings(), error=reason)
+        await job.term()
+
+    async def _publish(
+        self, body: S2Job, status: Status, job: Job, timings: Timings, *, draft: Draft | None = None, error: str = ""
+    ) -> None:
+        question = body.question
+        stored = await self._bus.publish_answer(
+            Answer(
+                opening=question.opening,
+                key=question.key,
+                path=Path.S2,
+                status=status,
+                error=error,
+                draft=draft,
+                t_ask=question.t_ask,
+                route=body.route,
+                worker=self._worker,
+                model=self._model,
+                attempts=job.delivered,
+                timings=timings,
+                trace=body.trace,
+            )
+        )
+        _ANSWERS.labels("s2", status if stored else "duplicate").inc()

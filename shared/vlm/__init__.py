@@ -1,0 +1,24 @@
+"""The model layer that S1 and S2 share: one interface, families behind it. Importing it needs no torch."""
+
+from __future__ import annotations
+
+from shared.vlm.base import Choice, Generated, Image, PromptParts, Turn, Unit, Vlm
+from shared.vlm.checkpoint import shipped
+from shared.vlm.registry import GROUP, Backend, backends, load_vlm
+from shared.vlm.spec import ModelSpec
+
+__all__ = [
+    "GROUP",  # entry point group of third-party backends
+    "Backend",  # ModelSpec -> Vlm
+    "Choice",  # outcome of a choice
+    "Generated",  # outcome of free text
+    "Image",  # RGB uint8 [h, w, 3]
+    "ModelSpec",  # which model, and how
+    "PromptParts",  # what a prompt is made of
+    "Turn",  # an earlier question and its answer
+    "Unit",  # what a frame became
+    "Vlm",  # a loaded model
+    "backends",  # those that there are
+    "load_vlm",  # load one
+    "shipped",  # models in the package
+]

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from shared.messages import Note, Option
+
+if TYPE_CHECKING:  # a run's configuration imports this package and needs no torch
+    from torch import Tensor
 
 __all__ = ["Choice", "Generated", "Image", "PromptParts", "Turn", "Unit", "Vlm"]
 

@@ -36,7 +36,9 @@ def _question(parts: PromptParts) -> str:
     lines = []
     if parts.notes:
         lines += ["Notes:", *(note_line(note.t_end, note.text) for note in parts.notes)]
-    lines += [line for turn in parts.history for line in (f"Question: {turn.question}", f"Answer: {turn.answer}")]
+    lines += [
+        line for turn in parts.history for line in (f"Question: {turn.question}", f"Answer: {turn.answer}")
+    ]
     lines += [f"Question: {parts.question}"]
     if parts.options:
         lines += ["Options:", *(f"{option.key}. {option.text}" for option in parts.options)]

@@ -1,0 +1,86 @@
+"""What S2 does with one job: its longer window of frames, and notes from memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from shared.messages import Draft, Hit, Question, WindowSpec
+from shared.perception.answering import encode_frames, respond
+from shared.perception.window import window
+from shared.video import Frame
+from shared.vlm import Turn, Unit, Vlm
+
+__all__ = ["Thinker"]
+
+
+class Thinker:
+    """Answers S2's questions; keeps the units of frames seen lately, of any opening. Safe to use from threads.
+
+    The cache never changes an answer: a frame is always encoded alone.
+    """
+
+    def __init__(self, vlm: Vlm, *, max_units: int = 1024) -> None:
+        self._vlm, self._max_units = vlm, max_units
+        self._units: OrderedDict[tuple[str, int], Unit] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def needed(self, index: Sequence[tuple[int, float]], t_ask: float, spec: WindowSpec) -> list[int]:
+        """Indices of the window's frames among `index` (frame index, stream seconds), as of `t_ask`."""
+        seen = {i for i, t in index if t <= t_ask}
+        return [i for i in window(max(seen, default=-1), spec) if i in seen]
+
+    def answer(
+        self,
+        question: Question,
+        frames: Sequence[Frame],
+        hits: Sequence[Hit],
+        *,
+        spec: WindowSpec | None = None,
+        history: Sequence[Turn] = (),
+    ) -> Draft:
+        """Answer from frames and notes not later than `t_ask`; blocks, raises `VideoError` or `ModelError`.
+
+        With `spec`, `partial` says `log_truncated` when a frame of its window is not among `frames`.
+        """
+        frames = sorted(frame for frame in frames if frame.t <= question.t_ask)
+        past = [hit for hit in hits if hit.note.t_end <= question.t_ask]
+        units, encoded = self._encode(question.opening, frames)
+        return respond(
+            self._vlm,
+            units,
+            question,
+            notes=[hit.note for hit in sorted(past, key=lambda hit: (hit.note.t_end, hit.id))],
+            history=history,
+            frames_encoded=encoded,
+            frames_reused=len(units) - encoded,
+            partial=_partial(frames, spec),
+        )
+
+    def _encode(self, opening: str, frames: Sequence[Frame]) -> tuple[list[Unit], int]:
+        units, encoded = list[Unit](), 0
+        for frame in frames:
+            key = (opening, frame.index)
+            with self._lock:
+                unit = self._units.pop(key, None)
+            if unit is None:
+                [unit] = encode_frames(self._vlm, [frame])
+                encoded += 1
+            self._keep(key, unit)
+            units.append(unit)
+        return units, encoded
+
+    def _keep(self, key: tuple[str, int], unit: Unit) -> None:
+        with self._lock:
+            self._units[key] = unit
+            while len(self._units) > self._max_units:
+                self._units.popitem(last=False)
+
+
+def _partial(frames: Sequence[Frame], spec: WindowSpec | None) -> str:
+    if spec is None:
+        return ""
+    here = {frame.index for frame in frames}
+    wanted = window(max(here, default=-1), spec)
+    return "log_truncated" if set(wanted) - here else ""

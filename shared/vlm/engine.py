@@ -1,0 +1,158 @@
+"""The engine of local models: prompts assembled from cached units, label logits, greedy decoding.
+
+It knows no family: that is the adapter's. It keeps no state of any stream, and always passes explicit positions, so
+calls of different streams can be interleaved. Batch size is 1, so that no answer depends on what else is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from shared.errors import ModelError
+from shared.vlm import prompt as wording
+from shared.vlm.adapter import FamilyAdapter
+from shared.vlm.base import Choice, Generated, Image, PromptParts, Unit
+from shared.vlm.checkpoint import Checkpoint, fingerprint
+from shared.vlm.labels import label_tokens
+from shared.vlm.loading import Parts
+from shared.vlm.spec import ModelSpec
+
+__all__ = ["LocalVlm", "Prompt"]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """An assembled prompt of `s` tokens."""
+
+    ids: Tensor
+    """`[1, s]`; a unit's rows stand as so many placeholder tokens."""
+    positions: Tensor
+    """`[1, s]`, or `[3, 1, s]` in some families."""
+    units: Sequence[Unit]
+    """In the order of their placeholders, the family's tail included."""
+
+    @property
+    def length(self) -> int:
+        """Tokens."""
+        return int(self.ids.shape[1])
+
+
+class LocalVlm:
+    """A `Vlm` that runs here, through transformers."""
+
+    def __init__(self, checkpoint: Checkpoint, spec: ModelSpec, parts: Parts, adapter: FamilyAdapter) -> None:
+        self.name = checkpoint.name
+        self.fingerprint = fingerprint(checkpoint, spec, wording=wording.SYSTEM + wording.DESCRIBE)
+        self.unit_frames = adapter.unit_frames
+        self.adapter = adapter
+        self._temperature = checkpoint.temperature
+        self.model, self._tokenizer = parts.model, parts.tokenizer
+        self._limit = int(self.model.config.get_text_config().max_position_embeddings)
+        self._ends = _end_tokens(parts)
+        self._text_lock = threading.Lock()  # fast tokenizers refuse concurrent use of one object
+
+    def encode(self, frames: Sequence[Image], times: Sequence[float], index: int) -> Unit:
+        """Run the vision tower once on `unit_frames` frames (RGB, `[h, w, 3]`), batch size 1."""
+        if len(frames) != self.unit_frames or len(times) != self.unit_frames:
+            raise ModelError(
+                f"{len(frames)} frames for a unit of model {self.name!r}: it takes {self.unit_frames}"
+            )
+        with self._working("encoding a frame"):
+            return self.adapter.encode(frames, times, index)
+
+    def choose(self, parts: PromptParts) -> Choice:
+        """Answer by the label logits of `parts.options` in one forward pass."""
+        labels = [option.key for option in parts.options]
+        with self._working("choosing an option"):
+            prompt = self.assemble(parts)
+            with self._text_lock:
+                tokens = label_tokens(self._tokenizer, labels)
+            logits = self.forward(prompt).float()
+            scores = torch.stack([logits[ids].logsumexp(0) for ids in tokens])
+            probs = torch.softmax(scores / self._temperature, 0).tolist()
+        best = max(range(len(labels)), key=probs.__getitem__)
+        return Choice(labels[best], dict(zip(labels, probs, strict=True)), prompt.length)
+
+    def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
+        """Answer freely, greedily, until an end token, `max_new_tokens` or the end of the model's context."""
+        with self._working("generating text"):
+            prompt = self.assemble(parts)
+            cache = DynamicCache(config=self.model.config.get_text_config())
+            logits = self.forward(prompt, cache)
+            room = min(max_new_tokens, self._limit - prompt.length)
+            position, out = prompt.positions[..., -1:], list[int]()
+            while len(out) < room and (token := int(logits.argmax())) not in self._ends:
+                out.append(token)
+                position = position + 1
+                step = Prompt(torch.tensor([[token]], device=prompt.ids.device), position, ())
+                logits = self.forward(step, cache)
+            with self._text_lock:
+                text = self._tokenizer.decode(out, skip_special_tokens=True)
+        return Generated(text.strip(), prompt.length, len(out))
+
+    def assemble(self, parts: PromptParts) -> Prompt:
+        """Render and tokenise a prompt, with each placeholder widened to its unit's rows."""
+        units = [*parts.units, *self.adapter.tail()]
+        widths = iter([len(unit.feats) for unit in units])
+        with self._text_lock:
+            raw = self._tokenize(self.adapter.prompt(parts))
+        ids = [
+            i for token in raw for i in [token] * (next(widths) if token == self.adapter.placeholder else 1)
+        ]
+        if len(ids) > self._limit:
+            raise ModelError(
+                f"prompt of {len(ids)} tokens, model {self.name!r} takes {self._limit}: "
+                "lower the window's frames or the number of recalled notes"
+            )
+        tensor = torch.tensor([ids], device=self.model.device)
+        return Prompt(tensor, self.adapter.positions(tensor, parts.units), units)
+
+    def forward(self, prompt: Prompt, cache: Any = None) -> Tensor:
+        """Logits `[vocabulary]` behind the last token; extends `cache` when one is given."""
+        rows = {self.adapter.modality: self.adapter.pack(prompt.units)} if prompt.units else None
+        out = self.model(
+            input_ids=prompt.ids,
+            position_ids=prompt.positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            logits_to_keep=1,
+            mm_encoder_outputs=rows,
+        )
+        logits: Tensor = out.logits[0, -1]
+        return logits
+
+    def _tokenize(self, text: str) -> list[int]:
+        # As transformers' processors do: special tokens are added unless the template wrote them.
+        bos = self._tokenizer.bos_token
+        ids: list[int] = self._tokenizer(text, add_special_tokens=not (bos and text.startswith(bos)))[
+            "input_ids"
+        ]
+        return ids
+
+    @contextmanager
+    def _working(self, doing: str) -> Iterator[None]:
+        try:
+            with torch.inference_mode():
+                yield
+        except (RuntimeError, ValueError, MemoryError) as error:
+            full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+            reason = (
+                "out of memory: use a smaller window, dtype or model"
+                if full
+                else " ".join(str(error).split())
+            )
+            raise ModelError(f"model {self.name!r} failed at {doing}: {reason[:300]}") from error
+
+
+def _end_tokens(parts: Parts) -> frozenset[int]:
+    listed = getattr(parts.model.generation_config, "eos_token_id", None)
+    ends = listed if isinstance(listed, list) else [listed]
+    return frozenset(int(token) for token in [*ends, parts.tokenizer.eos_token_id] if token is not None)

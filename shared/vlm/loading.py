@@ -1,0 +1,69 @@
+"""Model, tokenizer and image processor of a checkpoint, through transformers; from local files only."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from shared.errors import ModelError
+from shared.vlm.checkpoint import Checkpoint
+from shared.vlm.spec import ModelSpec
+
+__all__ = ["Parts", "load_parts"]
+
+
+class Parts(NamedTuple):
+    """What a family adapter works with; all of it untyped in transformers."""
+
+    model: Any
+    tokenizer: Any
+    images: Any
+    """The image processor; its Pillow backend, so that scores do not move with what is installed."""
+
+
+def _random_model(checkpoint: Checkpoint, seed: int, dtype: torch.dtype) -> Any:
+    config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModelForImageTextToText.from_config(config, dtype=torch.float32).to(dtype)
+
+
+def _trained_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+    model, info = AutoModelForImageTextToText.from_pretrained(
+        checkpoint.folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+    )
+    # transformers fills what is missing with random numbers and only warns.
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"checkpoint {checkpoint.name!r} lacks {len(missing)} weights, the first is {missing[0]!r}"
+        )
+    return model
+
+
+def load_parts(checkpoint: Checkpoint, spec: ModelSpec) -> Parts:
+    """Load everything, in evaluation mode; sets the thread count of the whole process. Raises `ModelError`."""
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(spec.threads)
+    dtype: torch.dtype = getattr(torch, spec.dtype)
+    try:
+        if spec.random_weights is None:
+            model = _trained_model(checkpoint, dtype)
+        else:
+            model = _random_model(checkpoint, spec.random_weights, dtype)
+        model = model.to(spec.device).eval().requires_grad_(False)
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
+        images = AutoImageProcessor.from_pretrained(checkpoint.folder, backend="pil", local_files_only=True)
+    except ModelError:
+        raise
+    # transformers, safetensors and torch raise many kinds here; each means that this folder can't be loaded.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"model {checkpoint.name!r} can't be loaded on {spec.device!r}: {reason}") from error
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"model {checkpoint.name!r} has no chat template: add chat_template.jinja to its folder"
+        )
+    return Parts(model, tokenizer, images)

@@ -1,0 +1,167 @@
+"""The vector engine in process (qdrant-edge-py), in a folder that one process at a time holds.
+
+Every upsert is in the write-ahead log before it returns, so it survives a kill. The engine's API is still in
+beta: this file is all that knows it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import qdrant_edge as qe
+
+from shared.errors import StoreError
+from shared.memory.encoder import Vector
+from shared.memory.store import Candidate, Point, note_of, payload_of
+
+__all__ = ["EdgeStore"]
+
+T = TypeVar("T")
+
+_KEYWORDS = ("opening", "run_id", "scope", "kind")
+
+
+class EdgeStore:
+    """`VectorStore` on one shard of a folder; an empty path takes a temporary folder, removed at the end."""
+
+    def __init__(self, path: str, *, collection: str, dim: int) -> None:
+        self._mutex = threading.Lock()
+        self._closed = False
+        root = Path(path).expanduser() if path else Path(tempfile.mkdtemp(prefix="dsb-memory-"))
+        if not path:
+            self._remove = weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            self._lock = _hold(root)
+        except OSError as error:
+            raise StoreError(
+                f"edge store {root} can't be used ({error.strerror}): choose a folder to write in"
+            ) from error
+        try:
+            self._shard = _open(root / collection, dim)
+        except StoreError:
+            os.close(self._lock)
+            raise
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Store or replace by id, durably."""
+        rows = [qe.Point(point.id, point.vector.tolist(), payload_of(point.note)) for point in points]
+        self._do(lambda: self._shard.update(qe.UpdateOperation.upsert_points(rows)))
+
+    def nearest(
+        self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
+    ) -> list[Candidate]:
+        """Find the `limit` best by a full scan of the opening."""
+        request = qe.QueryRequest(
+            limit=limit,
+            query=qe.Query.Nearest(vector.tolist()),
+            filter=qe.Filter(
+                must=[
+                    qe.FieldCondition("opening", match=qe.MatchValue(opening)),
+                    qe.FieldCondition("scope", match=qe.MatchValue(scope)),
+                    qe.FieldCondition("t_end", range=qe.RangeFloat(lte=t_max)),
+                ]
+            ),
+            params=qe.SearchParams(exact=True),
+            with_payload=True,
+            with_vector=True,
+        )
+        return [
+            Candidate(
+                str(hit.id), hit.score, np.asarray(hit.vector, dtype=np.float32), note_of(hit.payload or {})
+            )
+            for hit in self._do(lambda: self._shard.query(request))
+        ]
+
+    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
+        """Remove what matches all that is given."""
+        chosen = _filter(run, opening)
+        if chosen is None:
+            raise StoreError("delete needs a run or an opening: name at least one")
+        self._do(lambda: self._shard.update(qe.UpdateOperation.delete_points_by_filter(chosen)))
+
+    def count(self, *, run: str | None = None, opening: str | None = None) -> int:
+        """Count what matches."""
+        request = qe.CountRequest(exact=True, filter=_filter(run, opening))
+        return self._do(lambda: self._shard.count(request))
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            self._shard.close()
+            os.close(self._lock)
+        if hasattr(self, "_remove"):
+            self._remove()
+
+    def _do(self, work: Callable[[], T]) -> T:
+        with self._mutex:
+            if self._closed:
+                raise StoreError("the edge store is closed: open it again")
+            return _guard(work, "edge store failed", "look at the disk, or start with a fresh folder")
+
+
+def _hold(root: Path) -> int:
+    """Take the folder's lock; the kernel frees it when its holder dies."""
+    handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        raise StoreError(
+            f"edge store {root} is held by process {holder}: one process at a time; "
+            "end it, choose another folder, or use a Qdrant server (http://…)"
+        ) from error
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+    return handle
+
+
+def _open(folder: Path, dim: int) -> qe.EdgeShard:
+    # Search is exact, so no graph is ever built; vectors stay as given, so that scores can be computed again.
+    config = qe.EdgeConfig(
+        vectors=qe.EdgeVectorParams(size=dim, distance=qe.Distance.Dot), max_search_threads=1
+    )
+    fresh = not (folder / "segments").exists()
+
+    def work() -> qe.EdgeShard:
+        shard = qe.EdgeShard.create(str(folder), config) if fresh else qe.EdgeShard.load(str(folder), config)
+        for key in _KEYWORDS:
+            params = qe.KeywordIndexParams(is_tenant=True if key == "opening" else None)
+            shard.update(qe.UpdateOperation.create_field_index(key, params))
+        for key in ("t_start", "t_end"):
+            shard.update(qe.UpdateOperation.create_field_index(key, qe.FloatIndexParams()))
+        return shard
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return _guard(work, f"edge store {folder} can't be opened", "choose another folder, or remove this one")
+
+
+def _filter(run: str | None, opening: str | None) -> qe.Filter | None:
+    wanted = {"run_id": run, "opening": opening}
+    must: list[qe.ConditionType] = [
+        qe.FieldCondition(key, match=qe.MatchValue(value))
+        for key, value in wanted.items()
+        if value is not None
+    ]
+    return qe.Filter(must=must) if must else None
+
+
+def _guard(work: Callable[[], T], what: str, remedy: str) -> T:
+    """Make one line of the bare `Exception` that the engine raises."""
+    try:
+        return work()
+    except Exception as error:
+        raise StoreError(f"{what} ({' '.join(str(error).split())[:200]}): {remedy}") from error

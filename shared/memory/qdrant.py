@@ -1,0 +1,212 @@
+"""Qdrant through its own client: a server over HTTP, or the client's local mode in this process' memory.
+
+Local mode is plain numpy for demos and tests of up to about 2,000 notes. It is not safe under concurrent
+writes, so one lock serialises it. The client is synchronous: callers are threads, never the event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import httpx
+import numpy as np
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+from shared.errors import StoreError
+from shared.memory.encoder import Vector
+from shared.memory.store import Candidate, Point, note_of, payload_of
+
+__all__ = ["LocalStore", "ServerStore"]
+
+T = TypeVar("T")
+
+_BATCH = 256
+_CONFLICT = 409
+
+
+class _ClientStore:
+    """`VectorStore` on a `QdrantClient`."""
+
+    _client: QdrantClient
+    _collection: str
+    _where: str
+    _params: models.SearchParams | None = models.SearchParams(exact=True)
+
+    def _call(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except ResponseHandlingException as error:
+            raise StoreError(
+                f"no answer from {self._where} ({_one_line(error)}): start Qdrant, or use edge:<path>"
+            ) from error
+        except (ApiException, httpx.HTTPError, ValueError) as error:
+            raise StoreError(
+                f"{self._where} refused collection {self._collection} ({_one_line(error)}): "
+                "check its version, its API key, and that the collection was made for this encoder"
+            ) from error
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Store or replace by id, durably."""
+        rows = [
+            models.PointStruct(id=point.id, vector=point.vector.tolist(), payload=payload_of(point.note))
+            for point in points
+        ]
+        for first in range(0, len(rows), _BATCH):
+            batch = rows[first : first + _BATCH]
+            self._call(lambda batch=batch: self._client.upsert(self._collection, points=batch, wait=True))  # type: ignore[misc]
+
+    def nearest(
+        self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
+    ) -> list[Candidate]:
+        """Find the `limit` best by a full scan of the opening."""
+        chosen = models.Filter(
+            must=[
+                _equals("opening", opening),
+                _equals("scope", scope),
+                models.FieldCondition(key="t_end", range=models.Range(lte=t_max)),
+            ]
+        )
+        reply = self._call(
+            lambda: self._client.query_points(
+                self._collection,
+                query=vector.tolist(),
+                query_filter=chosen,
+                search_params=self._params,
+                limit=limit,
+                with_payload=True,
+                with_vectors=True,
+            )
+        )
+        return [
+            Candidate(
+                str(hit.id), hit.score, np.asarray(hit.vector, dtype=np.float32), note_of(hit.payload or {})
+            )
+            for hit in reply.points
+        ]
+
+    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
+        """Remove what matches all that is given."""
+        chosen = _filter(run, opening)
+        if chosen is None:
+            raise StoreError("delete needs a run or an opening: name at least one")
+        selector = models.FilterSelector(filter=chosen)
+        self._call(lambda: self._client.delete(self._collection, points_selector=selector, wait=True))
+
+    def count(self, *, run: str | None = None, opening: str | None = None) -> int:
+        """Count what matches."""
+        chosen = _filter(run, opening)
+        return self._call(lambda: self._client.count(self._collection, count_filter=chosen, exact=True)).count
+
+    def close(self) -> None:
+        """Let go of what is held."""
+        self._client.close()
+
+
+class ServerStore(_ClientStore):
+    """A Qdrant server over HTTP; makes its collection and payload indexes when they are missing."""
+
+    def __init__(
+        self, url: str, *, collection: str, dim: int, api_key: str = "", timeout_s: int = 10
+    ) -> None:
+        self._where, self._collection = f"Qdrant at {url}", collection
+        with warnings.catch_warnings():
+            # The client warns of a key without TLS; inside a private network that is the operator's choice.
+            warnings.simplefilter("ignore", UserWarning)
+            self._client = QdrantClient(
+                url=url,
+                api_key=api_key or None,
+                timeout=timeout_s,
+                check_compatibility=False,
+                prefer_grpc=False,
+            )
+        self._prepare(dim)
+
+    def _prepare(self, dim: int) -> None:
+        if not self._call(lambda: self._client.collection_exists(self._collection)):
+            with contextlib.suppress(_ExistsError):
+                self._create(dim)
+        info = self._call(lambda: self._client.get_collection(self._collection))
+        vectors = info.config.params.vectors
+        if not isinstance(vectors, models.VectorParams) or (vectors.size, vectors.distance) != (
+            dim,
+            models.Distance.DOT,
+        ):
+            raise StoreError(
+                f"{self._where}: collection {self._collection} isn't {dim} floats by dot product: delete it"
+            )
+        for key, schema in _indexes().items():
+            self._call(
+                lambda key=key, schema=schema: self._client.create_payload_index(  # type: ignore[misc]
+                    self._collection, field_name=key, field_schema=schema, wait=True
+                )
+            )
+
+    def _create(self, dim: int) -> None:
+        def work() -> None:
+            try:
+                # Search is exact: no graph is needed, and none is built.
+                self._client.create_collection(
+                    self._collection,
+                    vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT),
+                    hnsw_config=models.HnswConfigDiff(m=0),
+                )
+            except UnexpectedResponse as error:
+                if error.status_code == _CONFLICT:
+                    raise _ExistsError from error
+                raise
+
+        self._call(work)
+
+
+class _ExistsError(Exception):
+    """Another worker made the collection first."""
+
+
+class LocalStore(_ClientStore):
+    """The client's local mode: in memory, gone with the process."""
+
+    _params = None  # it is always exact, and says so at each search otherwise
+
+    def __init__(self, *, collection: str, dim: int) -> None:
+        self._where, self._collection = "the in-memory store", collection
+        self._mutex = threading.Lock()
+        self._client = QdrantClient(":memory:")
+        self._client.create_collection(
+            collection, vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT)
+        )
+
+    def _call(self, work: Callable[[], T]) -> T:
+        with self._mutex:
+            return super()._call(work)
+
+
+def _indexes() -> dict[str, models.PayloadSchemaType | models.KeywordIndexParams]:
+    keyword, number = models.PayloadSchemaType.KEYWORD, models.PayloadSchemaType.FLOAT
+    tenant = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+    return {
+        "opening": tenant,
+        "run_id": keyword,
+        "scope": keyword,
+        "kind": keyword,
+        "t_start": number,
+        "t_end": number,
+    }
+
+
+def _equals(key: str, value: str) -> models.FieldCondition:
+    return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+
+
+def _filter(run: str | None, opening: str | None) -> models.Filter | None:
+    wanted = {"run_id": run, "opening": opening}
+    must: list[models.Condition] = [_equals(key, value) for key, value in wanted.items() if value is not None]
+    return models.Filter(must=must) if must else None
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,105 @@
+"""What a vector engine has to do, and how one is chosen by URL.
+
+A store finds candidates; `Memory` scores and orders them, so that engines that sum floats in another order agree.
+For that a store keeps vectors as they are (distance: dot product) and gives them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from shared.errors import ConfigError
+from shared.memory.encoder import Vector
+from shared.messages import Note
+
+__all__ = ["Candidate", "Point", "VectorStore", "collection_name", "note_of", "open_store", "payload_of"]
+
+
+class Point(NamedTuple):
+    """A note with its vector."""
+
+    id: str
+    """A UUID."""
+    vector: Vector
+    note: Note
+
+
+class Candidate(NamedTuple):
+    """A point that a search found."""
+
+    id: str
+    score: float
+    """The engine's own dot product, good to about 1e-6."""
+    vector: Vector
+    note: Note
+
+
+class VectorStore(Protocol):
+    """One collection of one engine; thread-safe, blocking; raises `StoreError`. Closed by its owner."""
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Store or replace by id; on return a search finds them, and a lasting store keeps them if killed."""
+        ...
+
+    def nearest(
+        self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
+    ) -> list[Candidate]:
+        """Find the `limit` best of this opening and scope with `t_end <= t_max`, exact, best first."""
+        ...
+
+    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
+        """Remove what matches all that is given; at least one must be."""
+        ...
+
+    def count(self, *, run: str | None = None, opening: str | None = None) -> int:
+        """How many points match."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; twice is once."""
+        ...
+
+
+def open_store(url: str, *, collection: str, dim: int, api_key: str = "") -> VectorStore:
+    """Open a store by URL: `http(s)://host:port` (Qdrant server), `edge:<path>` (in process, on disk), `memory:`.
+
+    `edge:` alone is a temporary folder, removed at the end. Raises `ConfigError`, `StoreError`.
+    """
+    try:
+        if url.startswith(("http://", "https://")):
+            from shared.memory.qdrant import ServerStore
+
+            return ServerStore(url, collection=collection, dim=dim, api_key=api_key)
+        if url == "memory:":
+            from shared.memory.qdrant import LocalStore
+
+            return LocalStore(collection=collection, dim=dim)
+        if url.startswith("edge:"):
+            from shared.memory.edge import EdgeStore
+
+            return EdgeStore(url.removeprefix("edge:"), collection=collection, dim=dim)
+    except ModuleNotFoundError as error:
+        extra = "edge" if url.startswith("edge:") else "memory"
+        raise ConfigError(
+            f"store {url!r} needs the package {error.name!r}: pip install 'dualstreambench[{extra}]'"
+        ) from error
+    raise ConfigError(f"store {url!r} is unknown: use http(s)://host:port, edge:<path> or memory:")
+
+
+def collection_name(encoder: str, dim: int) -> str:
+    """One collection per encoder: vectors of two models can't be compared."""
+    return f"dsb_{encoder}_{dim}"
+
+
+def payload_of(note: Note) -> dict[str, Any]:
+    """Turn a note into an engine's payload; `run` is stored as `run_id`."""
+    payload = note.model_dump(mode="json")
+    payload["run_id"] = payload.pop("run")
+    return payload
+
+
+def note_of(payload: dict[str, Any]) -> Note:
+    """Read the note of a payload."""
+    fields = dict(payload)
+    return Note(run=fields.pop("run_id"), **fields)

@@ -1,4 +1,4 @@
-"""A LLaVA checkpoint folder with random weights, small enough to make in a test: real files, loaded the real way."""
+"""A LLaVA checkpoint folder with random weights, small enough to make in a test and loaded the real way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 CORPUS = [
-    "You watch a live video. Answer with the letter. Notes: Question: Options: A B C D 0123456789 seconds red circle"
+    "You watch a live video. Answer with the letter. Notes: Question: Options: A B C D 0123456789 red circle"
 ]
 TEMPLATE = (
     "{% for m in messages %}<s>{{ m['role'] }}\n{% for c in m['content'] %}"

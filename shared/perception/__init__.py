@@ -1,8 +1,8 @@
-"""What S1 and S2 make of frames and notes, the same in the stack and offline: windows, note writing, answering."""
+"""What S1 and S2 make of frames and notes, alike in the stack and offline: windows, notes, answers."""
 
 from __future__ import annotations
 
-from shared.perception.answering import encode_frames, respond
+from shared.perception.answering import encode_frames, respond, warm_up
 from shared.perception.notes import note_for, tick_of
 from shared.perception.perceiver import Perceiver
 from shared.perception.thinker import Thinker
@@ -15,5 +15,6 @@ __all__ = [
     "note_for",  # what S1 writes about a frame
     "respond",  # one question from given units and notes
     "tick_of",  # the note tick of a stream time
+    "warm_up",  # pay the first call's price before the first question
     "window",  # which frames are visible
 ]

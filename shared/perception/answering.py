@@ -1,15 +1,18 @@
-"""One question, answered from given units and notes: the same code in S1, in S2 and offline. It holds no state."""
+"""One question, answered from given units and notes: the same code in S1, in S2 and offline. No state."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from shared.errors import ModelError
-from shared.messages import Draft, Form, Note, Question, Usage
+from shared.messages import Draft, Form, Note, Option, Question, Usage
 from shared.video import Frame, decode_jpeg
 from shared.vlm import PromptParts, Turn, Unit, Vlm
+from shared.vlm.prompt import DESCRIBE
 
-__all__ = ["MAX_ANSWER_TOKENS", "encode_frames", "respond"]
+__all__ = ["MAX_ANSWER_TOKENS", "encode_frames", "respond", "warm_up"]
 
 MAX_ANSWER_TOKENS = 64
 """Most tokens of a free answer."""
@@ -73,3 +76,11 @@ def _write(vlm: Vlm, parts: PromptParts) -> Draft:
     return Draft(
         raw=text.text, usage=Usage(prompt_tokens=text.prompt_tokens, output_tokens=text.output_tokens)
     )
+
+
+def warm_up(vlm: Vlm) -> None:
+    """Run every kernel once, so that the first question does not pay for it; blocks, raises `ModelError`."""
+    unit = vlm.encode([np.zeros((96, 96, 3), np.uint8)] * vlm.unit_frames, [0.0] * vlm.unit_frames, 0)
+    options = tuple(Option(key=key, text=key) for key in "AB")
+    vlm.choose(PromptParts((unit,), question=DESCRIBE, options=options))
+    vlm.generate(PromptParts((unit,), question=DESCRIBE), max_new_tokens=2)

@@ -1,6 +1,6 @@
 """What S1 knows of one opening: the units of its newest frames, and which note is due next.
 
-Everything it says is a pure function of the frames pushed, so a successor that starts within the log says the same.
+What it says is a pure function of the frames pushed, so a successor that starts within the log says the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Perceiver"]
 
 
 class Perceiver:
-    """One opening's perception. One caller pushes and advances; `answer` may run beside it, in another thread."""
+    """One opening's perception. One caller pushes and advances; `answer` may run beside it in a thread."""
 
     encoded: int
     """Frames that went through the vision tower."""
@@ -60,8 +60,8 @@ class Perceiver:
     def answer(self, question: Question) -> Draft:
         """Answer from the window as it was at `t_ask`; blocks, raises `ModelError`.
 
-        `partial` says which part of the window is gone: `log_truncated` (before the first frame pushed), `evicted`
-        (asked too late), or `frames_dropped` (never pushed).
+        `partial` says which part of the window is gone: `log_truncated` (before the first frame pushed),
+        `evicted` (asked too late), or `frames_dropped` (never pushed).
         """
         held = self._units
         past = [unit for unit in held if unit.times[-1] <= question.t_ask]
@@ -85,7 +85,7 @@ class Perceiver:
     def _due(self, t: float, *, inclusive: bool) -> list[Note]:
         if not self._profile.notes.enabled or not self._units:
             return []
-        # Only the newest frame can have a tick open: an earlier frame's passed when the next one came, or is shared.
+        # Only the newest frame can have a tick open: an earlier one's is past, or the newest has taken it.
         every, unit = self._profile.notes.every_s, self._units[-1]
         tick = tick_of(unit.times[-1], every)
         at = tick * every

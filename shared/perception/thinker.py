@@ -16,7 +16,7 @@ __all__ = ["Thinker"]
 
 
 class Thinker:
-    """Answers S2's questions; keeps the units of frames seen lately, of any opening. Safe to use from threads.
+    """Answers S2's questions and keeps the units of frames seen lately, of any opening; thread-safe.
 
     The cache never changes an answer: a frame is always encoded alone.
     """
@@ -27,9 +27,11 @@ class Thinker:
         self._lock = threading.Lock()
 
     def needed(self, index: Sequence[tuple[int, float]], t_ask: float, spec: WindowSpec) -> list[int]:
-        """Indices of the window's frames among `index` (frame index, stream seconds), as of `t_ask`."""
-        seen = {i for i, t in index if t <= t_ask}
-        return [i for i in window(max(seen, default=-1), spec) if i in seen]
+        """Frame indices of the window as of `t_ask`, given a log's (frame index, stream seconds).
+
+        Those that the log no longer holds are among them, so that the caller can say what is missing.
+        """
+        return window(max((i for i, t in index if t <= t_ask), default=-1), spec)
 
     def answer(
         self,
@@ -37,13 +39,9 @@ class Thinker:
         frames: Sequence[Frame],
         hits: Sequence[Hit],
         *,
-        spec: WindowSpec | None = None,
         history: Sequence[Turn] = (),
     ) -> Draft:
-        """Answer from frames and notes not later than `t_ask`; blocks, raises `VideoError` or `ModelError`.
-
-        With `spec`, `partial` says `log_truncated` when a frame of its window is not among `frames`.
-        """
+        """Answer from frames and notes not later than `t_ask`; blocks; `VideoError` or `ModelError`."""
         frames = sorted(frame for frame in frames if frame.t <= question.t_ask)
         past = [hit for hit in hits if hit.note.t_end <= question.t_ask]
         units, encoded = self._encode(question.opening, frames)
@@ -55,7 +53,6 @@ class Thinker:
             history=history,
             frames_encoded=encoded,
             frames_reused=len(units) - encoded,
-            partial=_partial(frames, spec),
         )
 
     def _encode(self, opening: str, frames: Sequence[Frame]) -> tuple[list[Unit], int]:
@@ -76,11 +73,3 @@ class Thinker:
             self._units[key] = unit
             while len(self._units) > self._max_units:
                 self._units.popitem(last=False)
-
-
-def _partial(frames: Sequence[Frame], spec: WindowSpec | None) -> str:
-    if spec is None:
-        return ""
-    here = {frame.index for frame in frames}
-    wanted = window(max(here, default=-1), spec)
-    return "log_truncated" if set(wanted) - here else ""

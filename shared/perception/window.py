@@ -1,7 +1,7 @@
 """Which frames a system sees, as a pure function of frame indices.
 
-S1, S2, the offline reference and a successor after a crash all call `window`, so they see the same frames whatever
-the load was. The window slides in hops, so that a cached prefix stays valid between them.
+S1, S2, the offline reference and a successor after a crash all call `window`, so they see the same frames
+whatever the load was. The window slides in hops, so that a cached prefix stays valid between them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ __all__ = ["window"]
 
 
 def window(newest: int, spec: WindowSpec) -> list[int]:
-    """Indices, ascending, of the frames visible when `newest` is the last frame index; empty when it is negative.
+    """Indices, ascending, of the frames visible when `newest` is the last frame index; empty below 0.
 
-    Frames are taken at multiples of `spec.stride`. At most `spec.frames` of them are held; when one more would
-    overflow, the oldest `spec.hop` leave at once, so between `frames - hop + 1` and `frames` are visible.
+    Frames are taken at multiples of `spec.stride`. At most `spec.frames` of them are held; when one more
+    would overflow, the oldest `spec.hop` leave at once, so `frames - hop + 1` to `frames` are visible.
     """
     if newest < 0:
         return []

@@ -1,7 +1,7 @@
 """The model layer's interface: what S1 and S2 know of a vision-language model, whatever its family.
 
-A frame is encoded once, into a `Unit`; a prompt is assembled from cached units; one object serves many streams and
-holds no state of any of them.
+A frame is encoded once, into a `Unit`; a prompt is assembled from cached units; one object serves many
+streams and holds no state of any of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checkpoint folders: those that ship with the package, and the user's own. Imports no model library.
 
-A folder holds `config.json`, safetensors weights, a tokenizer with a chat template, an image processor and, if it was
-calibrated, `dsb.json` with a `temperature`.
+A folder holds `config.json`, safetensors weights, a tokenizer with a chat template, an image processor and, if
+it was calibrated, `dsb.json` with a `temperature`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def open_checkpoint(spec: ModelSpec, *, model_types: tuple[str, ...]) -> Checkpo
     model_type = str(_object(folder / "config.json").get("model_type"))
     if model_type not in model_types:
         raise ModelError(
-            f"{spec.path!r} holds a model of type {model_type!r}: backend {spec.backend!r} loads {', '.join(model_types)}"
+            f"{spec.path!r} holds a model of type {model_type!r}: "
+            f"backend {spec.backend!r} loads {', '.join(model_types)}"
         )
     name = folder.resolve().name
     if spec.random_weights is not None:
@@ -85,7 +86,7 @@ def open_checkpoint(spec: ModelSpec, *, model_types: tuple[str, ...]) -> Checkpo
 
 
 def fingerprint(checkpoint: Checkpoint, spec: ModelSpec, *, wording: str) -> str:
-    """16 hex digits over every file that shapes an answer, the settings that do, and the prompt's `wording`."""
+    """16 hex digits over the files and settings that shape an answer, and the prompt's `wording`."""
     digest = hashlib.sha256()
     for path in sorted(checkpoint.folder.iterdir()):
         if path.suffix in {".json", ".jinja", ".safetensors", ".model", ".txt"} and path.name != "dsb.json":

@@ -1,7 +1,7 @@
 """The engine of local models: prompts assembled from cached units, label logits, greedy decoding.
 
-It knows no family: that is the adapter's. It keeps no state of any stream, and always passes explicit positions, so
-calls of different streams can be interleaved. Batch size is 1, so that no answer depends on what else is asked.
+It knows no family: that is the adapter's. It keeps no state of any stream, and always passes explicit
+positions, so calls of different streams can be interleaved. Batch size is 1: no answer depends on another.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ __all__ = ["label_tokens"]
 def label_tokens(tokenizer: Any, labels: Sequence[str]) -> list[list[int]]:
     """First tokens by which a model may emit each label, with and without a leading space.
 
-    A token that begins two labels tells nothing and is dropped; raises `ModelError` when a label is left without one.
+    A token that begins two labels tells nothing and is dropped; `ModelError` when that leaves a label none.
     """
     firsts = [_firsts(tokenizer, label) for label in labels]
     shared = Counter(token for tokens in firsts for token in tokens)

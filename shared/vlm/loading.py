@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+import transformers
 
 from shared.errors import ModelError
 from shared.vlm.checkpoint import Checkpoint
@@ -24,15 +23,18 @@ class Parts(NamedTuple):
     """The image processor; its Pillow backend, so that scores do not move with what is installed."""
 
 
+_hf: Any = transformers  # its stubs are partial
+
+
 def _random_model(checkpoint: Checkpoint, seed: int, dtype: torch.dtype) -> Any:
-    config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
+    config = _hf.AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AutoModelForImageTextToText.from_config(config, dtype=torch.float32).to(dtype)
+        return _hf.AutoModelForImageTextToText.from_config(config, dtype=torch.float32).to(dtype)
 
 
 def _trained_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
-    model, info = AutoModelForImageTextToText.from_pretrained(
+    model, info = _hf.AutoModelForImageTextToText.from_pretrained(
         checkpoint.folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
     # transformers fills what is missing with random numbers and only warns.
@@ -44,8 +46,8 @@ def _trained_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
 
 
 def load_parts(checkpoint: Checkpoint, spec: ModelSpec) -> Parts:
-    """Load everything, in evaluation mode; sets the thread count of the whole process. Raises `ModelError`."""
-    transformers_logging.disable_progress_bar()
+    """Load all, in evaluation mode; sets the thread count of the whole process. Raises `ModelError`."""
+    _hf.utils.logging.disable_progress_bar()
     torch.set_num_threads(spec.threads)
     dtype: torch.dtype = getattr(torch, spec.dtype)
     try:
@@ -54,8 +56,10 @@ def load_parts(checkpoint: Checkpoint, spec: ModelSpec) -> Parts:
         else:
             model = _random_model(checkpoint, spec.random_weights, dtype)
         model = model.to(spec.device).eval().requires_grad_(False)
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
-        images = AutoImageProcessor.from_pretrained(checkpoint.folder, backend="pil", local_files_only=True)
+        tokenizer = _hf.AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
+        images = _hf.AutoImageProcessor.from_pretrained(
+            checkpoint.folder, backend="pil", local_files_only=True
+        )
     except ModelError:
         raise
     # transformers, safetensors and torch raise many kinds here; each means that this folder can't be loaded.

@@ -1,6 +1,6 @@
 """From prompt parts to chat messages, for every family: system, timestamped frames, notes, history, question.
 
-Times are absolute digits of stream time. System and frames come first, so that they can be kept warm as a prefix.
+Times are absolute digits of stream time. System and frames come first, so that they can be kept warm.
 The trained tiny models saw exactly these words in training: a change here is a change of every score.
 """
 

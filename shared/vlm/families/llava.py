@@ -47,9 +47,9 @@ class LlavaAdapter:
             # A question that spells the placeholder would ask for rows that no frame has.
             item["text"] = item["text"].replace(self._slot, self._slot.strip("<>|"))
         text: str = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        if text.count(self._slot) != len(parts.units):
+        if (slots := text.count(self._slot)) != len(parts.units):
             raise ModelError(
-                f"the chat template renders {text.count(self._slot)} {self._slot} for {len(parts.units)} frames: "
+                f"the chat template renders {slots} {self._slot} for {len(parts.units)} frames: "
                 'it must render one for each {"type": "image"}'
             )
         return text
@@ -64,7 +64,8 @@ class LlavaAdapter:
 
     def pack(self, units: Sequence[Unit]) -> Any:
         """One list of rows, in the order of their placeholders."""
-        return BaseModelOutputWithPooling(pooler_output=[unit.feats for unit in units])
+        rows: Any = [unit.feats for unit in units]
+        return BaseModelOutputWithPooling(pooler_output=rows)
 
 
 def load(spec: ModelSpec) -> LocalVlm:

@@ -1,0 +1,243 @@
+"""The configuration of a run: one YAML file, checked key by key, every default sensible.
+
+An unknown key is refused with its place and the nearest known name; what is left out keeps its default,
+inside nested sections too. What is read here becomes the `Profile` that workers play by, the `ModelSpec`s
+that they load, and the masked settings in the run's manifest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bench.data.schema import Part
+from bench.run.yaml_source import YamlSource, read_yaml
+from shared.errors import ConfigError
+from shared.messages import Mode, NoteSpec, Profile, RecallSpec, Route, VideoSpec, WindowSpec
+from shared.routing import policy
+from shared.vlm.spec import ModelSpec
+
+__all__ = [
+    "DatasetConfig",
+    "MemoryConfig",
+    "ModelsConfig",
+    "OutputConfig",
+    "RunConfig",
+    "StreamConfig",
+    "SystemConfig",
+    "load_config",
+    "mask",
+]
+
+
+class Section(BaseModel):
+    """A frozen section; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DatasetConfig(Section):
+    """What is asked."""
+
+    path: str = "demo"
+    """An `all.json`, the folder that holds one, or `demo`: the synthetic set, made on first use."""
+    parts: tuple[Part, ...] = ()
+    """Empty: all that the set holds."""
+    max_samples: Annotated[int, Field(ge=1)] | None = None
+
+
+class ModelsConfig(Section):
+    """The models of both systems."""
+
+    s1: ModelSpec = ModelSpec(path="tiny-s1")
+    s2: ModelSpec = ModelSpec(path="tiny-s2")
+
+
+class SystemConfig(Section):
+    """The two systems and who answers."""
+
+    s1: WindowSpec = WindowSpec()
+    """The fast system's window."""
+    s2: WindowSpec = WindowSpec(stride=5)
+    """The slow system's window: longer, and as many frames."""
+    route: str = Route.BOTH.value
+    """`rule`, `force-s1`, `force-s2`, `both`, or an installed policy."""
+    answering: Literal["logits"] = "logits"
+    """Choices are answered by their labels' logits, in one forward."""
+
+    @field_validator("route")
+    @classmethod
+    def _known(cls, route: str) -> str:
+        try:
+            policy(route)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return route
+
+
+class MemoryConfig(Section):
+    """What is written to memory and read from it."""
+
+    enabled: bool = True
+    every_s: Annotated[float, Field(gt=0)] = 5.0
+    """Seconds of stream time between S1's notes."""
+    k: Annotated[int, Field(ge=1, le=64)] = 6
+    """Notes that S2 retrieves."""
+    store: str = "edge:"
+    """`http(s)://…`, `edge:<folder>`, `memory:`; of the services that the run starts itself."""
+    encoder: str = "minilm"
+
+
+class StreamConfig(Section):
+    """How streams are played and questions asked."""
+
+    mode: Literal["capacity", "live", "offline"] = "capacity"
+    """`offline` plays in this process, without services: the plain reference."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Openings at once."""
+    credit: Annotated[int, Field(ge=1)] = 64
+    """Frames that the reader may be ahead of the owner (capacity mode)."""
+    ask_retry_s: Annotated[float, Field(gt=0)] = 1.0
+    """The first pause before the same ask is sent again, wall clock; it grows to five times this."""
+    stall_s: Annotated[float, Field(gt=0)] = 120.0
+    """Wall-clock seconds without any progress after which a question ends as `timeout`."""
+    answer_s: Annotated[float, Field(gt=0)] = 30.0
+    """Wall-clock seconds that an answer may take in live mode."""
+    seed: int = 0
+    """Of the statistics, and of whatever else is drawn."""
+
+
+class OutputConfig(Section):
+    """Where the run folder goes."""
+
+    dir: str = "runs"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
+    """Of the folder; made from the time when empty."""
+
+
+class RunConfig(Section):
+    """A run. Each section is optional."""
+
+    dataset: DatasetConfig = DatasetConfig()
+    model: ModelsConfig = ModelsConfig()
+    video: VideoSpec = VideoSpec()
+    system: SystemConfig = SystemConfig()
+    memory: MemoryConfig = MemoryConfig()
+    stream: StreamConfig = StreamConfig()
+    output: OutputConfig = OutputConfig()
+
+    def profile(self) -> Profile:
+        """What a worker needs to play an opening; offline plays by the profile of capacity mode."""
+        mode = Mode.LIVE if self.stream.mode == "live" else Mode.CAPACITY
+        return Profile(
+            mode=mode,
+            video=self.video,
+            s1=self.system.s1,
+            s2=self.system.s2,
+            notes=NoteSpec(enabled=self.memory.enabled, every_s=self.memory.every_s),
+            recall=RecallSpec(enabled=self.memory.enabled, k=self.memory.k),
+            credit=self.stream.credit,
+        )
+
+    def masked(self) -> dict[str, Any]:
+        """Every setting, secrets masked, for the manifest."""
+        return {key: mask(value) for key, value in self.model_dump(mode="json").items()}
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that can change an answer: two halves of a resumed run must agree in them."""
+        whole = self.masked()
+        return {
+            "dataset": whole["dataset"],
+            "model": whole["model"],
+            "video": whole["video"],
+            "system": whole["system"],
+            "memory": {key: whole["memory"][key] for key in ("enabled", "every_s", "k", "encoder")},
+            "stream": {"mode": whole["stream"]["mode"]},
+        }
+
+    def override(self, settings: Mapping[str, Any]) -> RunConfig:
+        """A copy with settings by dotted key (`stream.mode`); those that are None stay as they are."""
+        data = self.model_dump(mode="json")
+        for key, value in settings.items():
+            if value is not None:
+                _put(data, key, value)
+        return _check(data, None)
+
+
+def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """Read a YAML file (None: the defaults), then override by dotted key; `ConfigError` in one line."""
+    source = read_yaml(Path(path)) if path is not None else None
+    config = _check(source.value if source else {}, source)
+    return config.override(overrides or {})
+
+
+def mask(value: Any, key: str = "") -> Any:
+    """The same value with `***` for secrets: values whose key names one, passwords and tokens inside URLs."""
+    if isinstance(value, Mapping):
+        return {name: mask(inner, str(name)) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask(inner, key) for inner in value]
+    if isinstance(value, str) and value:
+        if _SECRET.search(key):
+            return "***"
+        return _TOKEN.sub(r"\1***", _USERINFO.sub(r"\1***@", value))
+    return value
+
+
+_SECRET = re.compile(r"(password|secret|token|api_?key|credential)$", re.IGNORECASE)
+_USERINFO = re.compile(r"(\w[\w+.-]*://)[^/@\s]+@")
+_TOKEN = re.compile(r"([?&](?:api_?key|token|password|key)=)[^&\s]+", re.IGNORECASE)
+
+
+def _merge(base: Any, over: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(over, Mapping):
+        return base if isinstance(base, dict) and over is None else over
+    return {**base, **{key: _merge(base.get(key), value) for key, value in over.items()}}
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    *above, last = key.split(".")
+    for name in above:
+        data = data.setdefault(name, {})
+    data[last] = value
+
+
+def _check(data: Any, source: YamlSource | None) -> RunConfig:
+    try:
+        return RunConfig.model_validate(_merge(RunConfig().model_dump(mode="json"), data))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    where = f"{source.where(key)}: " if source else ""
+    if first["type"] == "extra_forbidden":
+        raise ConfigError(f"{where}{key} is not a setting{_nearest(key)}")
+    text = " ".join(first["msg"].removeprefix("Value error, ").split())
+    raise ConfigError(f"{where}{key} is {str(first.get('input'))[:60]!r}: {text}")
+
+
+def _nearest(key: str) -> str:
+    known = list(_settings(RunConfig, ""))
+    *above, last = key.split(".")
+    siblings = [name for name in known if name.split(".")[:-1] == above]
+    elsewhere = [name for name in known if name.split(".")[-1] == last]
+    close = difflib.get_close_matches(last, [name.split(".")[-1] for name in siblings], 1)
+    if close and not elsewhere:
+        return f"; did you mean {'.'.join([*above, close[0]])}?"
+    elsewhere = elsewhere or difflib.get_close_matches(key, known, 1, cutoff=0.75)
+    if elsewhere:
+        return f"; did you mean {elsewhere[0]}?"
+    return f"; known here: {', '.join(name.split('.')[-1] for name in siblings)}"
+
+
+def _settings(model: type[BaseModel], prefix: str) -> list[str]:
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        names.append(f"{prefix}{name}")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names += _settings(field.annotation, f"{prefix}{name}.")
+    return names

@@ -1,0 +1,233 @@
+"""The record: one JSON line for an emission or a final, with its evidence and its timings.
+
+Finals are one per (sample, turn, probe, path) within an attempt of a play; failures are records too, and
+stay in the denominator. A play that lacked a final was played again whole: the records of its highest
+attempt count, the earlier ones stay in the file, superseded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.data.ask import AskedQuestion
+from shared.messages import Answer, Form, Note, Path, RouteStamp, Seconds, Status, Timings, Usage
+
+__all__ = [
+    "RECORD_SCHEMA",
+    "Final",
+    "Play",
+    "Record",
+    "complete_openings",
+    "effective",
+    "failure_record",
+    "record_of",
+    "strip_timings",
+]
+
+RECORD_SCHEMA = "dsb.record/1"
+
+
+class Play(NamedTuple):
+    """One opening as the bench knows it."""
+
+    run: str
+    opening: str
+    play: int
+    """Which video of the run, from 0: the `n` of the opening."""
+    attempt: int
+    """Counts the plays of this video, from 1."""
+    mode: Literal["capacity", "live", "offline"] = "capacity"
+
+
+class Final(NamedTuple):
+    """What there is one final of: a question on a path."""
+
+    sample: str
+    turn: int
+    probe: int
+    path: Path
+
+
+class Record(BaseModel):
+    """An emission or a final, as it stands in `records.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_: Annotated[Literal["dsb.record/1"], Field(alias="schema")] = "dsb.record/1"
+    kind: Literal["final", "emission"] = "final"
+    tick: int | None = None
+    """Of an emission: its place on the grid."""
+    run: str
+    mode: Literal["capacity", "live", "offline"]
+    opening: str
+    play: Annotated[int, Field(ge=0)]
+    attempt: Annotated[int, Field(ge=1)]
+    sample: str
+    turn: int
+    probe: int
+    key: str
+    form: Form
+    path: Path
+    status: Status
+    error: str = ""
+    route: str = ""
+    """The policy that chose the path."""
+    route_score: float | None = None
+    route_reason: str = ""
+    t_ask: Seconds
+    """Stream time of the ask."""
+    t_emit: Seconds | None = None
+    """Stream time of the answer, from the broker's timestamps; live mode only."""
+    raw: str = ""
+    choice: str | None = None
+    """The label that the system itself chose; what counts is parsed when scores are made."""
+    confidence: float | None = None
+    probs: dict[str, float] = {}
+    evidence_times: tuple[float, ...] = ()
+    """Stream times that the model names as its evidence."""
+    rationale: str = ""
+    frames_idx: tuple[int, ...] = ()
+    frames_ts: tuple[float, ...] = ()
+    """Stream times of the frames that were really in the prompt."""
+    notes: tuple[Note, ...] = ()
+    """Notes that were really in the prompt."""
+    partial: str = ""
+    usage: Usage = Usage()
+    stages: Timings = Timings()
+    """Wall-clock seconds by stage, each measured on one host."""
+    router_s: float = 0.0
+    wait_s: float | None = None
+    """Wall-clock seconds from the ask being sent until it could be worked on (capacity mode: free slots)."""
+    latency_s: float | None = None
+    """Wall-clock seconds from eligible to final, on the bench's monotonic clock."""
+    model: str = ""
+    worker: str = ""
+    epoch: int = 0
+    attempts: int = 1
+    """How often a worker took the question up."""
+    trace: str = ""
+
+    @property
+    def final(self) -> Final:
+        """The slot that a final record fills."""
+        return Final(self.sample, self.turn, self.probe, self.path)
+
+    def to_line(self) -> bytes:
+        """One JSON line; fields at their default are left out, so that a line stays readable."""
+        body = self.model_dump_json(by_alias=True, exclude_defaults=True)
+        return f'{{"schema":"{RECORD_SCHEMA}",{body[1:]}\n'.encode()
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """Parse a line; raises pydantic's `ValidationError`."""
+        return cls.model_validate_json(line)
+
+
+def record_of(
+    answer: Answer,
+    asked: AskedQuestion,
+    *,
+    play: Play,
+    wait_s: float | None = None,
+    latency_s: float | None = None,
+    t_emit: float | None = None,
+) -> Record:
+    """The record of an answer that came, with the bench's own timings."""
+    draft = answer.draft.model_dump() if answer.draft else {}
+    return Record(
+        **_head(asked, play, answer.path, answer.route),
+        **draft,
+        kind="final" if answer.n == "final" else "emission",
+        tick=None if answer.n == "final" else int(answer.n),
+        status=answer.status,
+        error=answer.error,
+        stages=answer.timings,
+        wait_s=_rounded(wait_s),
+        latency_s=_rounded(latency_s),
+        t_emit=_rounded(t_emit),
+        model=answer.model,
+        worker=answer.worker,
+        epoch=answer.epoch,
+        attempts=answer.attempts,
+        trace=answer.trace,
+    )
+
+
+def failure_record(
+    asked: AskedQuestion,
+    *,
+    play: Play,
+    path: Path,
+    status: Status,
+    error: str,
+    route: RouteStamp | None = None,
+    wait_s: float | None = None,
+    latency_s: float | None = None,
+) -> Record:
+    """The final that the bench itself writes: a timeout, a refusal, or a source that failed."""
+    head = _head(asked, play, path, route or RouteStamp(route=""))
+    return Record(**head, status=status, error=error, wait_s=_rounded(wait_s), latency_s=_rounded(latency_s))
+
+
+def effective(records: Iterable[Record]) -> list[Record]:
+    """The records that count: of each play those of its highest attempt, in the order of the file."""
+    held = list(records)
+    highest: dict[int, int] = {}
+    for record in held:
+        highest[record.play] = max(record.attempt, highest.get(record.play, 0))
+    return [record for record in held if record.attempt == highest[record.play]]
+
+
+def complete_openings(
+    records: Iterable[Record],
+    plays: Mapping[int, Sequence[AskedQuestion]],
+    owes: Callable[[AskedQuestion], Collection[Path]],
+) -> set[int]:
+    """Plays that are done: each question has a final on each path it owes, all of one attempt."""
+    finals: dict[int, set[Final]] = {}
+    for record in effective(records):
+        if record.kind == "final":
+            finals.setdefault(record.play, set()).add(record.final)
+    done = set()
+    for play, questions in plays.items():
+        owed = {Final(q.sample, q.turn, q.probe, Path(path)) for q in questions for path in owes(q)}
+        if owed <= finals.get(play, set()):
+            done.add(play)
+    return done
+
+
+_OF_THIS_RUN = frozenset({"run", "mode", "opening", "attempt", "worker", "epoch", "attempts", "trace"})
+_TIMINGS = frozenset({"stages", "router_s", "wait_s", "latency_s", "t_emit"})
+
+
+def strip_timings(record: Record) -> dict[str, Any]:
+    """What two runs of one seed must agree in: all but timings, workers, this run's ids and cache counts."""
+    data = record.model_dump(mode="json", by_alias=True)
+    kept = {key: value for key, value in data.items() if key not in _OF_THIS_RUN | _TIMINGS}
+    kept["notes"] = [{k: v for k, v in note.items() if k not in ("opening", "run")} for note in kept["notes"]]
+    kept["usage"] = {k: v for k, v in kept["usage"].items() if k not in ("frames_encoded", "frames_reused")}
+    return kept
+
+
+def _head(asked: AskedQuestion, play: Play, path: Path, route: RouteStamp) -> dict[str, Any]:
+    return {
+        **play._asdict(),
+        "sample": asked.sample,
+        "turn": asked.turn,
+        "probe": asked.probe,
+        "key": asked.key,
+        "form": asked.question.form,
+        "t_ask": asked.ask_s,
+        "path": path,
+        "route": route.route,
+        "route_score": route.score,
+        "route_reason": route.reason,
+        "router_s": route.router_s,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)

@@ -1,0 +1,197 @@
+"""Video files and live inputs through PyAV (FFmpeg): decoding on one thread unless told otherwise, one
+picture at a time.
+
+A file must be whole: where a packet can't be decoded, or the file ends before the end that it declares, the
+pictures before the damage come out and then a `VideoError`. A live input loses packets as a matter of course:
+it skips them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from functools import partial
+
+import av
+from av import VideoFrame
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from shared.errors import VideoError
+from shared.video.resize import display_size
+from shared.video.sampling import Clock
+from shared.video.source import Kind, Picture, SourceInfo, local_path
+
+__all__ = ["ContainerSource"]
+
+# Formats whose pts are absolute, so that a seek changes nothing but where reading begins.
+_SEEKABLE = {"mov", "mp4", "matroska", "webm"}
+# Begin so many seconds before the wanted picture: pictures right after a key picture may lean on ones before
+# it.
+_SEEK_MARGIN_S = 10.0
+# A declared end is met when the pictures reach it within this.
+_SLACK = Fraction(1, 2)
+
+
+class ContainerSource:
+    """One video stream, the first, of a file, an RTSP address or a camera."""
+
+    def __init__(self, uri: str, kind: Kind, *, threads: int = 1) -> None:
+        self.uri = uri
+        self.live = kind is not Kind.FILE
+        self._container = _open(uri, kind)
+        try:
+            self._stream = _video_stream(self._container, uri)
+        except VideoError:
+            self._container.close()
+            raise
+        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.thread_type = "FRAME" if threads > 1 else "NONE"
+        self.end = Fraction(0)
+        self._rate = self._stream.average_rate or self._stream.guessed_rate
+        known_start = not self.live and self._stream.start_time is not None
+        self._start = self._stream.start_time if known_start else None
+        self.seekable = known_start and bool(_SEEKABLE & set(self._container.format.name.split(",")))
+        self.info = self._describe()
+
+    def pictures(self, *, from_t: float = 0.0) -> Iterator[Picture]:
+        """Pictures in display order; see `Source`."""
+        if self.seekable and from_t > _SEEK_MARGIN_S:
+            self._seek(from_t - _SEEK_MARGIN_S)
+        clock = Clock(self._time_base, start=self._start, rate=self._rate)
+        for frame in self._decode():
+            t = clock.read(frame.pts)
+            if t is None:
+                continue
+            self.end = t + self._duration(frame)
+            yield Picture(t, partial(_same, frame), self._aspect, round(frame.rotation / 90) * 90)
+        if not self.live:
+            self._require_whole()
+
+    def close(self) -> None:
+        """Close the file or connection."""
+        self._container.close()
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                raise self._damaged(error) from error
+            if packet is None:
+                return
+            try:
+                # A packet that the file's end cut short is marked so; the decoder would paint over the gap.
+                if packet.is_corrupt and not self.live:
+                    raise av.error.InvalidDataError(0, "packet cut short")
+                decoded = packet.decode()
+            except av.FFmpegError as error:
+                if self.live:
+                    continue
+                yield from self._held_back(packet)
+                raise self._damaged(error) from error
+            yield from decoded
+
+    def _held_back(self, damaged: av.Packet) -> list[VideoFrame]:
+        """Pictures from before the damage that the decoder still holds, to put them in display order."""
+        with suppress(av.FFmpegError):
+            held = self._stream.codec_context.decode(None)
+            return [f for f in held if damaged.pts is None or f.pts is None or f.pts < damaged.pts]
+        return []
+
+    def _seek(self, t: float) -> None:
+        offset = (self._start or 0) + int(t / self._time_base)
+        try:
+            self._container.seek(offset, stream=self._stream, backward=True)
+        except (av.FFmpegError, OSError) as error:
+            raise self._damaged(error) from error
+
+    def _duration(self, frame: VideoFrame) -> Fraction:
+        if frame.duration:
+            return frame.duration * self._time_base
+        return 1 / self._rate if self._rate else Fraction(0)
+
+    def _require_whole(self) -> None:
+        """A cut file ends in silence, as far as FFmpeg is concerned; the declared duration tells."""
+        declared = self._declared_end()
+        step = 1 / self._rate if self._rate else Fraction(0)
+        if not self.end and not self._stream.frames:
+            raise VideoError(f"video {self.uri!r} holds no picture: give a file with at least one")
+        if declared is not None and self.end + max(_SLACK, 2 * step) < declared:
+            raise VideoError(
+                f"video {self.uri!r} is cut off at {float(self.end):.3f} s of {float(declared):.3f} s:"
+                " copy or encode it again"
+            )
+
+    def _declared_end(self) -> Fraction | None:
+        """Exact seconds that the video stream itself claims to last; None where only a guess is to be had."""
+        if self._stream.duration is not None and self.seekable:
+            return self._stream.duration * self._time_base
+        tag = self._stream.metadata.get("DURATION", "")
+        if tag.count(":") == 2:
+            hours, minutes, seconds = tag.split(":")
+            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+        return None
+
+    def _damaged(self, error: Exception) -> VideoError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return VideoError(
+            f"video {self.uri!r} is damaged at {float(self.end):.3f} s ({reason}): copy or encode it again"
+        )
+
+    @property
+    def _time_base(self) -> Fraction:
+        base = self._stream.time_base
+        return base if base is not None else Fraction(1, 1000)
+
+    @property
+    def _aspect(self) -> Fraction | None:
+        return self._stream.sample_aspect_ratio or None
+
+    def _describe(self) -> SourceInfo:
+        context = self._stream.codec_context
+        size = display_size(context.width, context.height, aspect=self._aspect, rotation=0)
+        declared = self._declared_end()
+        if declared is None and not self.live and self._container.duration:
+            declared = Fraction(self._container.duration, av.time_base)
+        return SourceInfo(
+            duration_s=None if declared is None or self.live else float(declared),
+            fps=float(self._rate) if self._rate else None,
+            width=size.width,
+            height=size.height,
+            codec=context.name,
+            frames=self._stream.frames or None,
+            live=self.live,
+        )
+
+
+def _same(frame: VideoFrame) -> VideoFrame:
+    return frame
+
+
+def _open(uri: str, kind: Kind) -> InputContainer:
+    try:
+        if kind is Kind.CAMERA:
+            return av.open(str(local_path(uri)), format="v4l2", timeout=(10.0, 10.0))
+        if kind is Kind.NETWORK:
+            return av.open(uri, options={"rtsp_transport": "tcp"}, timeout=(10.0, 10.0))
+        path = local_path(uri)
+        if path.stat().st_size == 0:
+            raise VideoError(f"video {uri!r} is empty (0 bytes): copy it again")
+        return av.open(str(path))
+    except (av.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise VideoError(
+            f"video {uri!r} can't be opened ({reason}): check that it is a video, and whole"
+        ) from error
+
+
+def _video_stream(container: InputContainer, uri: str) -> VideoStream:
+    # A cover picture of an audio file is a video stream of one still; it is not a video.
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise VideoError(f"video {uri!r} has no video stream (found: {kinds}): give a file that has one")
+    return streams[0]

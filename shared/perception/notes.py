@@ -1,7 +1,7 @@
 """Notes that S1 writes by itself: what its model saw in one frame, on a fixed grid of stream time.
 
 The note of tick `k` stands at `k * every_s` and is about the last frame up to there; a tick without a frame
-since the tick before has none. So a frame's tick is a function of its own time, and with it the note's identity.
+since the tick before has none. So a frame's tick, and the note's identity, are functions of its time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checkpoint folders: those that ship with the package, and the user's own. Imports no model library.
 
-A folder holds `config.json`, safetensors weights, a tokenizer with a chat template, an image processor and, if
-it was calibrated, `dsb.json` with a `temperature`.
+A folder holds `config.json`, safetensors weights, a tokenizer with a chat template, an image processor and,
+if it was calibrated, `dsb.json` with a `temperature`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Notes in, the most similar notes out: the one place that fixes ids, scores, order and causality.
 
-Always: no hit ended after `t_max`; scores are exact dot products rounded to 1e-5; ties go by (`t_end`, id), also
-at the cut. So every engine gives the same reply.
+Always: no hit ended after `t_max`; scores are exact dot products, rounded to 1e-5; ties go by (`t_end`, id),
+also at the cut. So every engine gives the same reply.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ writes, so one lock serialises it. The client is synchronous: callers are thread
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -58,7 +58,7 @@ class _ClientStore:
         ]
         for first in range(0, len(rows), _BATCH):
             batch = rows[first : first + _BATCH]
-            self._call(lambda batch=batch: self._client.upsert(self._collection, points=batch, wait=True))  # type: ignore[misc]
+            self._call(partial(self._client.upsert, self._collection, points=batch, wait=True))
 
     def nearest(
         self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
@@ -128,8 +128,7 @@ class ServerStore(_ClientStore):
 
     def _prepare(self, dim: int) -> None:
         if not self._call(lambda: self._client.collection_exists(self._collection)):
-            with contextlib.suppress(_ExistsError):
-                self._create(dim)
+            self._call(lambda: self._create(dim))
         info = self._call(lambda: self._client.get_collection(self._collection))
         vectors = info.config.params.vectors
         if not isinstance(vectors, models.VectorParams) or (vectors.size, vectors.distance) != (
@@ -140,31 +139,21 @@ class ServerStore(_ClientStore):
                 f"{self._where}: collection {self._collection} isn't {dim} floats by dot product: delete it"
             )
         for key, schema in _indexes().items():
-            self._call(
-                lambda key=key, schema=schema: self._client.create_payload_index(  # type: ignore[misc]
-                    self._collection, field_name=key, field_schema=schema, wait=True
-                )
-            )
+            make = partial(self._client.create_payload_index, self._collection, wait=True)
+            self._call(partial(make, field_name=key, field_schema=schema))
 
     def _create(self, dim: int) -> None:
-        def work() -> None:
-            try:
-                # Search is exact: no graph is needed, and none is built.
-                self._client.create_collection(
-                    self._collection,
-                    vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT),
-                    hnsw_config=models.HnswConfigDiff(m=0),
-                )
-            except UnexpectedResponse as error:
-                if error.status_code == _CONFLICT:
-                    raise _ExistsError from error
+        try:
+            # Search is exact: no graph is needed, and none is built.
+            self._client.create_collection(
+                self._collection,
+                vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT),
+                hnsw_config=models.HnswConfigDiff(m=0),
+            )
+        except UnexpectedResponse as error:
+            # Another worker may have made it since we looked.
+            if error.status_code != _CONFLICT:
                 raise
-
-        self._call(work)
-
-
-class _ExistsError(Exception):
-    """Another worker made the collection first."""
 
 
 class LocalStore(_ClientStore):

@@ -1,6 +1,6 @@
 """What a vector engine has to do, and how one is chosen by URL.
 
-A store finds candidates; `Memory` scores and orders them, so that engines that sum floats in another order agree.
+A store finds candidates; `Memory` scores and orders them, so that engines with other float sums agree.
 For that a store keeps vectors as they are (distance: dot product) and gives them back.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from shared.errors import ConfigError
+from pydantic import ValidationError
+
+from shared.errors import ConfigError, StoreError
 from shared.memory.encoder import Vector
 from shared.messages import Note
 
@@ -62,7 +64,7 @@ class VectorStore(Protocol):
 
 
 def open_store(url: str, *, collection: str, dim: int, api_key: str = "") -> VectorStore:
-    """Open a store by URL: `http(s)://host:port` (Qdrant server), `edge:<path>` (in process, on disk), `memory:`.
+    """Open a store by URL: `http(s)://host:port` (Qdrant), `edge:<path>` (in process, on disk), `memory:`.
 
     `edge:` alone is a temporary folder, removed at the end. Raises `ConfigError`, `StoreError`.
     """
@@ -100,6 +102,13 @@ def payload_of(note: Note) -> dict[str, Any]:
 
 
 def note_of(payload: dict[str, Any]) -> Note:
-    """Read the note of a payload."""
+    """Read the note of a payload; raises `StoreError` when something else wrote it."""
     fields = dict(payload)
-    return Note(run=fields.pop("run_id"), **fields)
+    fields["run"] = fields.pop("run_id", None)
+    try:
+        return Note.model_validate(fields)
+    except ValidationError as error:
+        raise StoreError(
+            f"the collection holds a point that is no note ({' '.join(str(error).split())[:120]}): "
+            "give the memory a collection of its own"
+        ) from error

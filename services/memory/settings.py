@@ -1,0 +1,26 @@
+"""Settings of the memory service: `DSB_MEMORY_*`, and what every service has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from shared.settings import ServiceSettings
+
+__all__ = ["Settings"]
+
+
+class Settings(ServiceSettings):
+    """Which engine and which encoder."""
+
+    memory_store: str = "edge:"
+    """`http(s)://host:port` (Qdrant), `edge:<path>` (in process), `memory:`. `edge:` alone is a temporary
+    folder: name one where notes shall outlive the process."""
+    memory_api_key: SecretStr = SecretStr("")
+    """Of the Qdrant server."""
+    memory_encoder: str = "minilm"
+    """`minilm`, a model's folder, or a hub name."""
+    memory_device: str = "cpu"
+    memory_threads: Annotated[int, Field(ge=0)] = 1
+    """Torch's threads; 0 leaves torch's own choice."""

@@ -1,0 +1,87 @@
+"""What only the store in process has: a folder, its lock, and what a kill leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from memory_kit import HashEncoder, note
+
+from shared.errors import ConfigError, StoreError
+from shared.memory import Memory, open_store
+from shared.memory.edge import EdgeStore
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {path!r}
+from memory_kit import HashEncoder, note
+from shared.memory import Memory, open_store
+memory = Memory(HashEncoder(), open_store("edge:" + sys.argv[1], collection="c", dim=24))
+memory.upsert([note(i) for i in range(50)])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def opened(folder: Path) -> Memory:
+    return Memory(HashEncoder(), open_store(f"edge:{folder}", collection="c", dim=24))
+
+
+def test_acknowledged_notes_survive_a_kill(tmp_path: Path) -> None:
+    end = subprocess.run([sys.executable, "-c", KILLED.format(path=sys.path), str(tmp_path)], check=False)
+    assert end.returncode == -signal.SIGKILL
+    with opened(tmp_path) as memory:
+        assert memory.count() == 50
+        memory.upsert([note(0), note(50)])
+        assert memory.count() == 51
+
+
+def test_notes_are_there_after_closing_and_opening_again(tmp_path: Path) -> None:
+    for i in range(3):
+        with opened(tmp_path) as memory:
+            memory.upsert([note(i)])
+            assert memory.count() == i + 1
+
+
+def test_a_second_holder_is_refused_in_one_line_that_names_the_first(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(StoreError, match=f"held by process {os.getpid()}") as caught:
+        opened(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_path_is_a_temporary_folder_that_goes_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = EdgeStore("", collection="c", dim=24)
+    assert len(list(tmp_path.iterdir())) == 1
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="choose a folder"):
+        opened(tmp_path / "file" / "folder")
+
+
+def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    memory = opened(tmp_path)
+    memory.close()
+    with pytest.raises(StoreError, match="is closed"):
+        memory.count()
+
+
+def test_vectors_of_another_size_are_refused_and_the_folder_is_let_go(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    with pytest.raises(StoreError, match="can't be opened"):
+        open_store(f"edge:{tmp_path}", collection="c", dim=25)
+    opened(tmp_path).close()
+
+
+def test_an_unknown_url_is_refused_with_what_is_known() -> None:
+    with pytest.raises(ConfigError, match="edge:<path>"):
+        open_store("redis://localhost", collection="c", dim=24)

@@ -1,0 +1,144 @@
+"""The images and the compose files, as far as they can be checked without an engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("memory", "reader", "router", "s1", "s2")
+DOCKERFILES = [f"services/{name}/Dockerfile" for name in SERVICES] + ["bench/Dockerfile"]
+USERS = {"admin", "bench", *SERVICES}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads compose's own tags as the plain values under them."""
+
+
+def _plain(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return None
+
+
+_Loader.add_multi_constructor("!", _plain)
+
+
+def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load((ROOT / name).read_text(), Loader=_Loader)
+    return loaded
+
+
+def stages(dockerfile: str) -> dict[str, str]:
+    """The text of each stage by its name; the lines before the first under ''."""
+    parts = re.split(r"^(?=FROM )", (ROOT / dockerfile).read_text(), flags=re.M)
+    found = {"": "\n".join(line for line in parts[0].splitlines() if line.startswith("ARG"))}
+    for part in parts[1:]:
+        found[part.splitlines()[0].split(" AS ")[1]] = part.strip()
+    return found
+
+
+def test_stages_of_one_name_are_the_same_text_in_every_dockerfile() -> None:
+    texts: dict[str, set[str]] = {}
+    for dockerfile in DOCKERFILES:
+        for name, text in stages(dockerfile).items():
+            if name != "runtime":
+                texts.setdefault(name, set()).add(text)
+    assert [name for name, variants in texts.items() if len(variants) > 1] == []
+
+
+@pytest.mark.parametrize("dockerfile", [*DOCKERFILES, "deploy/nats/Dockerfile"])
+def test_an_image_does_not_run_as_root_and_pulls_no_frontend(dockerfile: str) -> None:
+    text = (ROOT / dockerfile).read_text()
+    assert "\nUSER 10001\n" in text
+    assert "syntax=" not in text
+
+
+def test_the_readers_image_carries_no_torch() -> None:
+    ended = subprocess.run(
+        ["python3", "deploy/requirements.py", "reader"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "torch" not in ended.stdout + (ROOT / "services/reader/Dockerfile").read_text().split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "init", "bench", "nats"])
+def test_a_container_of_ours_is_hardened_and_limited(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["user"] == "10001:10001"
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["deploy"]["resources"]["limits"]["memory"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_restarts_and_logs_in_as_itself(name: str) -> None:
+    service = compose()["services"][name]
+    assert service["restart"] == "unless-stopped"
+    assert service["environment"]["DSB_NATS_USER"] == name
+    assert f"NATS_PW_{name.upper()}" in service["environment"]["DSB_NATS_PASSWORD"]
+
+
+def test_there_is_no_default_password() -> None:
+    assert set(re.findall(r"\$\{NATS_PW_\w+(.)", (ROOT / "docker-compose.yml").read_text())) == {":"}
+    assert not re.search(r"NATS_PW_\w+:-", (ROOT / "docker-compose.yml").read_text())
+
+
+def test_every_broker_user_has_a_password_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    script = tmp_path / "deploy" / "secrets.sh"
+    script.write_text((ROOT / "deploy/secrets.sh").read_text())
+    subprocess.run(["bash", str(script)], check=True, capture_output=True)
+    pairs = dict(
+        line.split("=") for line in (tmp_path / ".env").read_text().splitlines() if not line.startswith("#")
+    )
+    assert {name.removeprefix("NATS_PW_").lower() for name in pairs} == USERS
+    assert len(set(pairs.values())) == len(USERS)
+    assert all(re.fullmatch(r"p[0-9a-f]{48}", value) for value in pairs.values())
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_the_second_file_swaps_qdrant_and_changes_nothing_but_memory() -> None:
+    edge = compose("docker-compose.edge.yml")["services"]
+    assert set(edge) == {"qdrant", "memory"}
+    assert edge["qdrant"] is None
+    assert edge["memory"]["environment"]["DSB_MEMORY_STORE"].startswith("edge:/")
+
+
+def test_the_makefile_parses_and_lists_its_targets() -> None:
+    env = {**os.environ, "MAKEFLAGS": ""}
+    listed = subprocess.run(
+        ["make", "help"], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    ).stdout
+    for target in ("demo", "test", "lint", "types", "e2e", "up", "down", "bench-overhead"):
+        assert f"  {target} " in listed
+        subprocess.run(["make", "-n", target], cwd=ROOT, env=env, capture_output=True, check=True)
+
+
+@pytest.mark.parametrize("script", [".ci/run", "deploy/secrets.sh"])
+def test_a_script_parses(script: str) -> None:
+    subprocess.run(["bash", "-n", str(ROOT / script)], check=True)
+
+
+def test_the_makefile_refuses_an_old_python(tmp_path: Path) -> None:
+    old = tmp_path / "python-old"
+    pretend = 'import sys; sys.version_info = (3, 10, 1); sys.version = "3.10.1 (old)"; exec(sys.argv[2])'
+    old.write_text(f"#!/bin/sh\nexec python3 -c '{pretend}' \"$@\"\n")
+    old.chmod(0o755)
+    ended = subprocess.run(
+        ["make", "venv", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode != 0
+    assert "dsb needs Python 3.11 or newer" in ended.stderr
+    assert "3.10.1" in ended.stderr
+    assert not (tmp_path / "venv").exists()

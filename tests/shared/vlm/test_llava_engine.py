@@ -158,3 +158,12 @@ def test_half_precision_answers_too(checkpoint: Path) -> None:
     half = load_vlm(ModelSpec(path=str(checkpoint), dtype="bfloat16"))
     unit = half.encode(tiny_llava.images(1), [0.0], 0)
     assert half.choose(PromptParts([unit], question="What?", options=OPTIONS)).label in "ABCD"
+
+
+def test_running_out_of_memory_is_an_error_of_one_line(
+    vlm: LocalVlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vlm.adapter, "encode", lambda *_: torch.empty(1 << 60, dtype=torch.uint8))
+    with pytest.raises(ModelError, match="model 'toy' failed at encoding a frame: out of memory") as caught:
+        vlm.encode(tiny_llava.images(1), [0.0], 0)
+    assert "\n" not in str(caught.value)

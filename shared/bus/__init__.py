@@ -1,0 +1,29 @@
+"""The only package that speaks to NATS: one `Bus` a process, typed messages, logs, queue, leases, failpoints."""
+
+from shared.bus import failpoints
+from shared.bus.bus import Bus
+from shared.bus.core import Meta, Subscription
+from shared.bus.discovery import ServiceInfo, discover
+from shared.bus.frames import FrameLog, FrameRecord
+from shared.bus.jetstream import Stored
+from shared.bus.kv import LeaseChange, LeaseInfo
+from shared.bus.lease import Lease
+from shared.bus.queue import Job
+from shared.bus.topology import init_topology
+
+__all__ = [
+    "Bus",
+    "FrameLog",
+    "FrameRecord",
+    "Job",
+    "Lease",
+    "LeaseChange",
+    "LeaseInfo",
+    "Meta",
+    "ServiceInfo",
+    "Stored",
+    "Subscription",
+    "discover",
+    "failpoints",
+    "init_topology",
+]

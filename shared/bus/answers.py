@@ -1,0 +1,89 @@
+"""What must get through: answers, events and dead letters are tried again until stored, within a bound.
+
+An answer's subject takes one message and no second: of racing writers one wins, and the others learn that it is
+answered.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from shared import subjects
+from shared.bus import core, jetstream
+from shared.bus.connection import Connection
+from shared.errors import Conflict, PayloadTooLarge, TransportError
+from shared.logs import get_logger
+from shared.messages import Answer, DeadLetter, Event
+from shared.retry import persist
+from shared.telemetry import counter
+
+__all__ = ["answered", "dead_letter", "publish_answer", "publish_event"]
+
+_ANSWER_S, _OTHER_S = 60.0, 30.0
+_DUPLICATES = counter("answers_duplicate_total", "Answers that came second and were not stored")
+
+
+async def _store(
+    conn: Connection,
+    subject: str,
+    body: bytes,
+    *,
+    within_s: float,
+    trace: str = "",
+    expect_last: int | None = None,
+) -> None:
+    """Append, tried again through outages; an acknowledged id keeps a repeated event from being stored twice."""
+    msg_id = secrets.token_hex(12) if expect_last is None else ""
+
+    async def once() -> TransportError | None:
+        try:
+            await jetstream.append(
+                conn, subject, body, headers=core.trace_headers(trace), expect_last=expect_last, msg_id=msg_id
+            )
+        except (Conflict, PayloadTooLarge) as error:
+            # Asking again would not help.
+            return error
+        return None
+
+    refused = await persist(once, what=subject, within_s=within_s, while_=lambda: not conn.closing.is_set())
+    if refused is not None:
+        raise refused
+
+
+async def publish_answer(conn: Connection, answer: Answer) -> bool:
+    """Store an answer; false if there is another one already. Raises `TransportError` after 60 s of outage."""
+    subject = subjects.answer(answer.opening, answer.key, answer.path, answer.n)
+    body = answer.to_bytes()
+    try:
+        await _store(conn, subject, body, within_s=_ANSWER_S, trace=answer.trace, expect_last=0)
+    except Conflict:
+        # A lost acknowledgement looks the same: then what stands there is what we sent.
+        stored = await persist(
+            lambda: jetstream.last(conn, subjects.ANSWERS, subject), what=subject, within_s=_ANSWER_S
+        )
+        if stored is not None and stored.body == body:
+            return True
+        _DUPLICATES.inc()
+        return False
+    return True
+
+
+async def answered(conn: Connection, opening: str, key: str, path: str) -> bool:
+    """Whether the question has its final answer on this path."""
+    return (
+        await jetstream.last(conn, subjects.ANSWERS, subjects.answer(opening, key, path, "final")) is not None
+    )
+
+
+async def publish_event(conn: Connection, event: Event) -> None:
+    """Store an event; what could not be stored within 30 s is logged."""
+    try:
+        await _store(conn, subjects.event(event.opening, event.kind), event.to_bytes(), within_s=_OTHER_S)
+    except TransportError as error:
+        get_logger().error("event_lost", stream=event.opening, kind=event.kind.value, error=str(error))
+
+
+async def dead_letter(conn: Connection, letter: DeadLetter) -> None:
+    """Store a dead letter; raises `TransportError` after 30 s."""
+    await _store(conn, subjects.dlq(letter.service), letter.to_bytes(), within_s=_OTHER_S)
+    get_logger().error("dead_letter", service=letter.service, question=letter.key, reason=letter.reason)

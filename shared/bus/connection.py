@@ -1,0 +1,229 @@
+"""One connection to the broker: it reconnects for ever, logs and counts what happens to it, and speaks our errors.
+
+While there is no connection nothing is buffered: a call waits for it as long as its own timeout allows, so that
+nothing stale goes out after an outage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from shared.bus import failpoints, guard
+from shared.errors import BusTimeout, NoResponders, PayloadTooLarge, TransportError
+from shared.logs import get_logger
+from shared.settings import BusSettings
+from shared.telemetry import counter
+
+__all__ = ["Connection"]
+
+_RECONNECTS = counter("bus_reconnects_total", "Times that the connection to the broker came back")
+_DISCONNECTS = counter("bus_disconnects_total", "Times that the connection to the broker was lost")
+_ERRORS = counter("bus_errors_total", "Errors that the broker or its client told asynchronously")
+
+_PING_S = 10
+
+
+class Connection:
+    """A NATS connection of one event loop."""
+
+    nc: Client
+    generation: int
+    """Grows with every reconnection: ephemeral consumers of an older one may be gone."""
+
+    def __init__(
+        self, settings: BusSettings, *, name: str, on_closed: Callable[[], None] | None = None
+    ) -> None:
+        self.settings, self.name = settings, name
+        self.nc = Client()
+        self.generation = 0
+        self.closing = asyncio.Event()
+        """Set when we end the connection ourselves."""
+        self._on_closed = on_closed
+        self._up = asyncio.Event()
+        self._refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._last_error = ""
+        self._log = get_logger(connection=name)
+
+    @property
+    def url(self) -> str:
+        """The broker's address without user and password."""
+        parts = []
+        for one in self.settings.nats_url.split(","):
+            split = urlsplit(one.strip())
+            parts.append(f"{split.scheme}://{split.netloc.rpartition('@')[2]}")
+        return ",".join(parts)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is reached now."""
+        return self._up.is_set() and self.nc.is_connected
+
+    async def open(self) -> None:
+        """Connect; raises `TransportError` when no broker answers in time, or when it refuses the user."""
+        connect: asyncio.Future[None] = asyncio.ensure_future(self._connect())
+        either: set[asyncio.Future[Any]] = {connect, self._refused}
+        await asyncio.wait(
+            either,
+            timeout=self.settings.connect_timeout_s,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if not connect.done():
+            connect.cancel()
+            await asyncio.gather(connect, return_exceptions=True)
+            self.closing.set()
+            with contextlib.suppress(nats.errors.Error, OSError, asyncio.CancelledError):
+                await self.nc.close()
+            raise TransportError(self._why_not())
+        try:
+            connect.result()
+        except (nats.errors.Error, OSError, ValueError) as error:
+            raise TransportError(f"no connection to {self.url}: {error}") from error
+        self._up.set()
+
+    def _why_not(self) -> str:
+        if self._refused.done():
+            user = self.settings.nats_user
+            return f"broker at {self.url} refused user {user!r}: check DSB_NATS_USER and DSB_NATS_PASSWORD"
+        why = f" ({self._last_error})" if self._last_error else ""
+        return f"no broker at {self.url}{why}: start one with `dsb up`, or pass --nats"
+
+    async def _connect(self) -> None:
+        user = self.settings.nats_user
+        await self.nc.connect(
+            servers=[one.strip() for one in self.settings.nats_url.split(",")],
+            name=self.name,
+            user=user or None,
+            password=self.settings.nats_password.get_secret_value() or None,
+            inbox_prefix=f"_INBOX_{user}" if user else "_INBOX",
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # the client takes any number of seconds
+            connect_timeout=2,
+            ping_interval=_PING_S,
+            max_outstanding_pings=2,
+            drain_timeout=10,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_close,
+        )
+
+    async def _on_error(self, error: Exception) -> None:
+        self._last_error = " ".join(str(error).split()) or type(error).__name__
+        if "authorization" in self._last_error.lower() and not self._refused.done() and not self._up.is_set():
+            self._refused.set_result(self._last_error)
+        _ERRORS.inc()
+        level = self._log.warning if self._up.is_set() else self._log.debug
+        level("bus_error", error=self._last_error)
+
+    async def _on_disconnected(self) -> None:
+        was_up = self._up.is_set()
+        self._up.clear()
+        if was_up and not self.closing.is_set():
+            _DISCONNECTS.inc()
+            self._log.warning("bus_disconnected")
+
+    async def _on_reconnected(self) -> None:
+        self.generation += 1
+        self._up.set()
+        _RECONNECTS.inc()
+        self._log.info("bus_reconnected")
+
+    async def _on_close(self) -> None:
+        self._up.clear()
+        if not self.closing.is_set():
+            self.closing.set()
+            self._log.error("bus_closed_by_broker", error=self._last_error)
+            if self._on_closed:
+                self._on_closed()
+
+    async def ready(self, timeout: float | None = None) -> float:
+        """Wait for the connection; the seconds of `timeout` that are left. Raises `BusTimeout`."""
+        limit = self.settings.request_timeout_s if timeout is None else timeout
+        if self._up.is_set():
+            return limit
+        if self.closing.is_set():
+            raise TransportError(f"connection to {self.url} is closed")
+        started = time.monotonic()
+        try:
+            await asyncio.wait_for(self._up.wait(), limit)
+        except TimeoutError:
+            raise BusTimeout(f"no connection to {self.url} within {limit:g} s: is the broker up?") from None
+        return max(0.05, limit - (time.monotonic() - started))
+
+    async def publish(
+        self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, reply: str = ""
+    ) -> None:
+        """Send without an answer."""
+        await failpoints.ahit("bus.send", subject)
+        await self.ready()
+        guard.check(subject, body, headers or {}, limit=self.nc.max_payload)
+        with self._translated(subject):
+            await self.nc.publish(subject, body, reply=reply, headers=dict(headers) if headers else None)
+
+    async def request(
+        self,
+        subject: str,
+        body: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Msg:
+        """Send and wait for the answer; raises `NoResponders`, `BusTimeout`, `PayloadTooLarge`."""
+        await failpoints.ahit("bus.send", subject)
+        left = await self.ready(timeout)
+        guard.check(subject, body, headers or {}, limit=self.nc.max_payload)
+        with self._translated(subject, left):
+            return await self.nc.request(
+                subject, body, timeout=left, headers=dict(headers) if headers else None
+            )
+
+    async def api(self, subject: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Call the JetStream API (`subject` without `$JS.API.`); its `error`, if any, is left in the answer."""
+        answer = await self.request(f"$JS.API.{subject}", json.dumps(body).encode() if body else b"")
+        parsed: dict[str, Any] = json.loads(answer.data)
+        return parsed
+
+    async def flush(self) -> None:
+        """Return when the broker has seen all that was sent, subscriptions included."""
+        left = await self.ready()
+        with self._translated("flush", left):
+            await self.nc.flush(timeout=max(1, int(left)))
+
+    async def drain(self) -> None:
+        """Finish what was received, then close. Pull subscriptions must have ended before."""
+        self.closing.set()
+        self._up.set() if self.nc.is_connected else self._up.clear()
+        with contextlib.suppress(nats.errors.Error, OSError, asyncio.TimeoutError):
+            if self.nc.is_connected:
+                await self.nc.drain()
+            elif not self.nc.is_closed:
+                await self.nc.close()
+
+    @contextlib.contextmanager
+    def _translated(self, subject: str, timeout: float | None = None) -> Iterator[None]:
+        try:
+            yield
+        except nats.errors.NoRespondersError as error:
+            raise NoResponders(f"nobody serves {subject} now: start the service, or wait for it") from error
+        except nats.errors.MaxPayloadError as error:
+            raise PayloadTooLarge(
+                f"message to {subject} is over the broker's limit of {self.nc.max_payload}"
+            ) from error
+        except (nats.errors.TimeoutError, TimeoutError) as error:
+            within = f" within {timeout:g} s" if timeout else ""
+            hint = f"; the broker said: {self._last_error}" if subject in self._last_error else ""
+            raise BusTimeout(f"no answer from {subject}{within}{hint}") from error
+        except (nats.errors.Error, OSError) as error:
+            raise TransportError(
+                f"broker at {self.url}, {subject}: {error or type(error).__name__}"
+            ) from error

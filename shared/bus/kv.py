@@ -1,0 +1,111 @@
+"""Key-value buckets: who holds a lease, who lost it, and counters.
+
+A bucket is the stream `KV_<bucket>`. A key is free when it has no entry, or when its newest one is a marker: written by
+a release, or by the broker itself when the entry's time was up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, NamedTuple
+
+import msgpack
+
+from shared.bus import jetstream
+from shared.bus.connection import Connection
+from shared.bus.follow import Query, follow
+from shared.bus.jetstream import Stored
+from shared.errors import Conflict, DataError, Overloaded
+
+__all__ = ["LeaseChange", "LeaseInfo", "bump", "lease_holder", "watch_leases"]
+
+OPERATION = "KV-Operation"
+_REASON = "Nats-Marker-Reason"
+_TRIES = 50
+
+
+class LeaseInfo(NamedTuple):
+    """Who holds a lease."""
+
+    holder: str
+    epoch: int
+    """Grows with every taking of the key."""
+    value: Mapping[str, Any]
+    revision: int
+    token: str = ""
+    """Of the very object that took it: two processes may bear one name."""
+
+
+class LeaseChange(NamedTuple):
+    """A lease was taken or renewed (`info`), or became free (null)."""
+
+    key: str
+    info: LeaseInfo | None
+
+
+def stream(bucket: str) -> str:
+    """The stream behind a bucket."""
+    return f"KV_{bucket}"
+
+
+def subject(bucket: str, key: str) -> str:
+    """The subject of a key; `>` for all."""
+    return f"$KV.{bucket}.{key}"
+
+
+def is_marker(stored: Stored) -> bool:
+    """Whether this entry says that the key is free."""
+    return OPERATION in stored.headers or _REASON in stored.headers
+
+
+def pack_lease(holder: str, token: str, epoch: int, value: Mapping[str, Any]) -> bytes:
+    """The body of a lease entry; epoch 0 stands for the entry's own revision."""
+    return bytes(msgpack.packb({"holder": holder, "token": token, "epoch": epoch, "value": dict(value)}))
+
+
+def parse_lease(stored: Stored) -> LeaseInfo | None:
+    """The lease of an entry, null for a marker."""
+    if is_marker(stored):
+        return None
+    try:
+        body = msgpack.unpackb(stored.body, raw=False)
+        return LeaseInfo(
+            str(body["holder"]),
+            int(body["epoch"]) or stored.seq,
+            dict(body["value"]),
+            stored.seq,
+            str(body["token"]),
+        )
+    except (ValueError, KeyError, TypeError, msgpack.UnpackException) as error:
+        raise DataError(f"{stored.subject}, revision {stored.seq}: not a lease: {error!r}") from error
+
+
+async def lease_holder(conn: Connection, bucket: str, key: str) -> LeaseInfo | None:
+    """Who holds the key now; null when it is free."""
+    stored = await jetstream.last(conn, stream(bucket), subject(bucket, key))
+    return parse_lease(stored) if stored else None
+
+
+async def watch_leases(conn: Connection, bucket: str) -> AsyncGenerator[LeaseChange, None]:
+    """The leases as they are, then every change."""
+    query = Query(stream(bucket), subject(bucket, ">"), None, True, False)
+    feed = follow(conn, query)
+    try:
+        async for stored in feed:
+            yield LeaseChange(stored.subject.removeprefix(subject(bucket, "")), parse_lease(stored))
+    finally:
+        await feed.aclose()
+
+
+async def bump(conn: Connection, bucket: str, key: str) -> int:
+    """Add one to a counter, whoever else does so at the same time; its new value."""
+    where = subject(bucket, key)
+    for _ in range(_TRIES):
+        stored = await jetstream.last(conn, stream(bucket), where)
+        count = 1 if stored is None or is_marker(stored) else int(stored.body) + 1
+        try:
+            await jetstream.append(conn, where, b"%d" % count, expect_last=stored.seq if stored else 0)
+        except Conflict:
+            continue
+        return count
+    raise Overloaded(f"counter {where}: {_TRIES} attempts all met another writer: try again")

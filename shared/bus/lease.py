@@ -1,0 +1,234 @@
+"""Leases: one holder a key, by compare-and-set in a bucket whose entries expire.
+
+All of it runs in a thread of its own, with its own event loop and connection, so that neither inference nor the loading
+of a model on the main loop can starve a renewal. A holder that could not renew within the TTL knows by its own clock
+that the lease is over, before the broker gives it to anybody else; so does a process that was paused and wakes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from shared.bus import jetstream, kv
+from shared.bus.connection import Connection
+from shared.errors import Conflict, LeaseLost, TransportError
+from shared.logs import get_logger
+from shared.settings import BusSettings
+from shared.telemetry import counter
+
+__all__ = ["Keeper", "Lease"]
+
+_LOST = counter("leases_lost_total", "Leases that ended against their holder's will", "bucket")
+_RETRY_S = 0.2
+
+T = TypeVar("T")
+
+# Suspended machines must count their sleep; elsewhere than on Linux this clock is the best there is.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
+
+
+class Keeper:
+    """The thread that takes, renews and releases the leases of a process; it starts with the first of them."""
+
+    def __init__(self, settings: BusSettings, name: str) -> None:
+        self._settings, self._name = settings, f"{name}-lease"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = asyncio.Lock()
+        self.conn: Connection
+
+    async def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the keeper's loop."""
+        async with self._starting:
+            if self._loop is None:
+                try:
+                    await self._start()
+                except BaseException:
+                    work.close()
+                    raise
+        assert self._loop is not None
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _start(self) -> None:
+        loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, name=self._name, daemon=True)
+        self._thread.start()
+        try:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._connect(), loop))
+        except TransportError:
+            self._end(loop)
+            raise
+        self._loop = loop
+
+    async def _connect(self) -> None:
+        self.conn = Connection(self._settings, name=self._name)
+        await self.conn.open()
+
+    async def stop(self) -> None:
+        """End the thread; leases that were not released expire."""
+        if self._loop is None:
+            return
+        loop, self._loop = self._loop, None
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._disconnect(), loop))
+        self._end(loop)
+
+    async def _disconnect(self) -> None:
+        await self.conn.drain()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._thread is not None
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(timeout=5)
+        if not self._thread.is_alive():
+            loop.close()
+        self._thread = None
+
+
+class Lease:
+    """One key in a bucket; make it with `Bus.lease`. It can be taken again after it was lost or released."""
+
+    lost: asyncio.Event
+    """Set in the loop that made this object as soon as the lease is over against the holder's will."""
+
+    def __init__(
+        self, keeper: Keeper, bucket: str, key: str, *, holder: str, ttl: float, value: Mapping[str, Any]
+    ) -> None:
+        self._keeper, self._bucket, self.key = keeper, bucket, key
+        self._holder, self._ttl, self._value = holder, ttl, value
+        self._stream, self._subject = kv.stream(bucket), kv.subject(bucket, key)
+        self._token = ""
+        self._epoch = self._revision = 0
+        self._held, self._renewed = False, 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._home = asyncio.get_running_loop()
+        self.lost = asyncio.Event()
+
+    @property
+    def epoch(self) -> int:
+        """The number of this taking: greater than those of all earlier holders of the key."""
+        return self._epoch
+
+    @property
+    def valid(self) -> bool:
+        """Whether the lease is surely held; false as soon as a renewal was refused or is older than the TTL."""
+        return self._held and _now() - self._renewed < self._ttl
+
+    def require(self) -> None:
+        """Raise `LeaseLost` unless valid."""
+        if not self.valid:
+            raise LeaseLost(
+                f"lease {self._bucket}/{self.key} (epoch {self._epoch}) is not held by {self._holder} any more"
+            )
+
+    async def take(self) -> bool:
+        """Take the key if it is free; false if somebody else holds it. Raises `TransportError`."""
+        if self.valid:
+            return True
+        self.lost.clear()
+        return await self._keeper.call(self._take())
+
+    async def release(self) -> None:
+        """Give the key back at once, if it is still ours; without a broker it is left to expire."""
+        if not self._held:
+            return
+        await self._keeper.call(self._release())
+
+    # What follows runs in the keeper's loop.
+
+    async def _take(self) -> bool:
+        await self._halt()
+        self._token = secrets.token_hex(8)
+        stored = await jetstream.last(self._keeper.conn, self._stream, self._subject)
+        if stored is not None and not kv.is_marker(stored):
+            return False
+        began = _now()
+        try:
+            # An expiry marker is no absence: the entry goes over it.
+            revision = await self._write(0, stored.seq if stored else 0, timeout=self._ttl / 2)
+        except Conflict:
+            return False
+        if _now() - began >= self._ttl:
+            return False
+        self._epoch = self._revision = revision
+        self._held, self._renewed = True, began
+        self._task = asyncio.create_task(self._renew())
+        return True
+
+    async def _write(self, epoch: int, revision: int, *, timeout: float) -> int:
+        """Put our entry over `revision`; after a lost acknowledgement our own entry is recognised."""
+        body = kv.pack_lease(self._holder, self._token, epoch, self._value)
+        try:
+            ack = await jetstream.append(
+                self._keeper.conn, self._subject, body, expect_last=revision, timeout=timeout
+            )
+        except TransportError:
+            now = await jetstream.last(self._keeper.conn, self._stream, self._subject)
+            info = kv.parse_lease(now) if now else None
+            if info is None or info.token != self._token or info.revision == revision:
+                raise
+            return info.revision
+        return ack.seq
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._ttl / 3)
+            while True:
+                began = _now()
+                if not self.valid:
+                    self._lose("not renewed in time")
+                    return
+                try:
+                    self._revision = await self._write(self._epoch, self._revision, timeout=self._ttl / 4)
+                    self._renewed = began
+                    break
+                except Conflict as error:
+                    self._lose(str(error))
+                    return
+                except TransportError:
+                    # Tried again while our own clock says that it can still be ours.
+                    await asyncio.sleep(_RETRY_S)
+
+    def _lose(self, reason: str) -> None:
+        self._held = False
+        _LOST.labels(self._bucket).inc()
+        get_logger().warning(
+            "lease_lost", bucket=self._bucket, key=self.key, epoch=self._epoch, reason=reason
+        )
+        with contextlib.suppress(RuntimeError):
+            # The loop that made us may be closed by now.
+            self._home.call_soon_threadsafe(self.lost.set)
+
+    async def _halt(self) -> None:
+        self._held = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _release(self) -> None:
+        if not self._held:
+            return
+        await self._halt()
+        with contextlib.suppress(TransportError):
+            await jetstream.append(
+                self._keeper.conn,
+                self._subject,
+                b"",
+                headers={kv.OPERATION: "DEL"},
+                expect_last=self._revision,
+                timeout=self._ttl / 2,
+            )

@@ -1,0 +1,39 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from bench.cli import data, models, results, runs, stack
+
+__all__ = ["app"]
+
+_EPILOG = """
+Examples: `dsb demo` plays a small synthetic benchmark through the whole stack and prints its scores.
+`dsb run my.yaml --part realtime --max-samples 20` runs your own configuration.
+`dsb up`, and in another shell `dsb run my.yaml --nats nats://127.0.0.1:4222`, keeps the stack between runs.
+"""
+
+app = typer.Typer(
+    name="dsb",
+    help="Benchmark fast and slow vision-language models on live video.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("demo")(runs.demo)
+app.command("run")(runs.run)
+app.command("score")(results.score)
+app.command("up")(stack.up)
+app.command("serve")(stack.serve)
+app.command("init")(stack.init)
+app.command("ps")(stack.ps)
+app.command("dlq")(stack.dlq)
+app.command("doctor")(results.doctor)
+app.command("version")(results.version)
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
+app.add_typer(results.app, name="results")

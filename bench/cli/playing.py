@@ -1,0 +1,85 @@
+"""What `dsb run` and `dsb demo` do: read the configuration, play, score, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from bench.cli.show import Display, report
+from bench.run.config import RunConfig, load_config
+from bench.run.driver import Prepared, play, prepare, resumable, stack_spec
+from bench.run.stop import Stop
+from shared.errors import ConfigError
+from shared.logs import setup
+from shared.service import SERVICES
+
+__all__ = ["begin", "counts", "read"]
+
+_INTERRUPTED = 130
+
+
+def begin(
+    config: str,
+    settings: Mapping[str, Any],
+    *,
+    resume: str = "",
+    nats: str = "",
+    scale: Sequence[str] = (),
+    in_process: bool = False,
+) -> None:
+    """Play a run to its end and print the table; exits 130 when interrupted, 1 when the audit fails."""
+    setup("error" if sys.stderr.isatty() else "warning", "console")
+    prepared = _prepare(config, settings, resume)
+    stop = Stop()
+    stack = None
+    if not nats and prepared.config.stream.mode != "offline":
+        folder = prepared.folder.path / "stack"
+        stack = stack_spec(prepared.config, folder, counts=counts(scale), in_process=in_process)
+    with Display(prepared) as display:
+        complete = play(prepared, nats=nats, listener=display, stop=stop, stack=stack)
+    if not complete:
+        typer.echo(
+            f"interrupted; all that was answered is kept. Go on with: dsb run --resume {prepared.folder.path}"
+        )
+        raise typer.Exit(_INTERRUPTED)
+    report(prepared.folder)
+
+
+def _prepare(config: str, settings: Mapping[str, Any], resume: str) -> Prepared:
+    if not resume:
+        return prepare(read(config, settings))
+    folder = resumable(str(settings.get("output.dir") or "runs"), resume)
+    if config:
+        return prepare(read(config, settings), resume=folder)
+    same = RunConfig.model_validate(folder.manifest().settings)
+    return prepare(same.override(settings), resume=folder)
+
+
+def read(config: str, settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration of a file, of an example by name, or the defaults when neither is named."""
+    if not config:
+        return load_config(None, settings)
+    path = Path(config)
+    shipped = resources.files("bench") / "configs" / f"{config}.yaml"
+    if not path.exists() and shipped.is_file():
+        with resources.as_file(shipped) as file:
+            return load_config(file, settings)
+    return load_config(path, settings)
+
+
+def counts(scale: Sequence[str]) -> dict[str, int]:
+    """`s2=3` and the like; raises `ConfigError`."""
+    found: dict[str, int] = {}
+    for item in scale:
+        service, _, number = item.partition("=")
+        if service not in SERVICES or not number.isdigit():
+            raise ConfigError(
+                f"--scale {item!r}: write SERVICE=NUMBER, like s2=2; services: {', '.join(SERVICES)}"
+            )
+        found[service] = int(number)
+    return found

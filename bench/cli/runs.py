@@ -1,0 +1,145 @@
+"""`dsb demo` and `dsb run`: play a benchmark, print its scores, leave a run folder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["demo", "run"]
+
+_SHOW = "Settings of the run"
+_STACK = "Where it runs"
+
+MaxSamples = Annotated[
+    int | None, typer.Option(min=1, help="Ask only the first N samples.", rich_help_panel=_SHOW)
+]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part", help="Only this part: realtime or reasoning. May be repeated.", rich_help_panel=_SHOW
+    ),
+]
+ModeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mode",
+        help="capacity (deterministic, as fast as the machine), live (by the wall clock), or offline "
+        "(in this process, without services).",
+        rich_help_panel=_SHOW,
+    ),
+]
+RouteOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who answers: both, rule, force-s1, force-s2, or an installed policy.", rich_help_panel=_SHOW
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Of the statistics.", rich_help_panel=_SHOW)]
+Out = Annotated[
+    str | None, typer.Option(help="The folder in which run folders are made.", rich_help_panel=_SHOW)
+]
+Name = Annotated[
+    str | None, typer.Option(help="Of the run folder; made from the time by default.", rich_help_panel=_SHOW)
+]
+Nats = Annotated[
+    str,
+    typer.Option(
+        help="Run against the services at this broker, nats://host:port; else an embedded stack is started.",
+        rich_help_panel=_STACK,
+    ),
+]
+Scale = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Processes of a service of the embedded stack, like s2=2. May be repeated.",
+        rich_help_panel=_STACK,
+    ),
+]
+InProcess = Annotated[
+    bool,
+    typer.Option(
+        "--in-process",
+        help="Run the services in threads of this process, for a debugger.",
+        rich_help_panel=_STACK,
+    ),
+]
+
+
+def demo(
+    max_samples: MaxSamples = None,
+    part: Parts = None,
+    mode: ModeOption = None,
+    route: RouteOption = None,
+    seed: Seed = None,
+    out: Out = None,
+    name: Name = None,
+    nats: Nats = "",
+    scale: Scale = None,
+    in_process: InProcess = False,
+) -> None:
+    """Play the synthetic demo set through the whole stack and print its scores.
+
+    Makes nine small H.264 videos (once), starts a broker and five services, asks S1 and S2 every question,
+    and leaves a run folder. Needs no network, no GPU and no weights but those in the package.
+    """
+    from bench.cli.playing import begin
+
+    settings = _settings(max_samples, part, mode, route, seed, out, name)
+    begin("demo", settings, nats=nats, scale=scale or [], in_process=in_process)
+
+
+def run(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A YAML file, or an example that ships: demo, live, llava-folder.", show_default=False
+        ),
+    ] = "",
+    max_samples: MaxSamples = None,
+    part: Parts = None,
+    mode: ModeOption = None,
+    route: RouteOption = None,
+    seed: Seed = None,
+    out: Out = None,
+    name: Name = None,
+    resume: Annotated[
+        str,
+        typer.Option(
+            help="Go on with this run folder (or `last`): plays that lack an answer are played again, whole.",
+            rich_help_panel=_STACK,
+        ),
+    ] = "",
+    nats: Nats = "",
+    scale: Scale = None,
+    in_process: InProcess = False,
+) -> None:
+    """Run a configuration: play its streams, ask its questions, score the answers.
+
+    Examples: dsb run demo --mode offline · dsb run my.yaml --part reasoning --route both ·
+    dsb run my.yaml --nats nats://127.0.0.1:4222 · dsb run --resume last
+    """
+    from bench.cli.playing import begin
+
+    settings = _settings(max_samples, part, mode, route, seed, out, name)
+    begin(config, settings, resume=resume, nats=nats, scale=scale or [], in_process=in_process)
+
+
+def _settings(
+    max_samples: int | None,
+    part: list[str] | None,
+    mode: str | None,
+    route: str | None,
+    seed: int | None,
+    out: str | None,
+    name: str | None,
+) -> dict[str, Any]:
+    return {
+        "dataset.max_samples": max_samples,
+        "dataset.parts": part or None,
+        "stream.mode": mode,
+        "system.route": route,
+        "stream.seed": seed,
+        "output.dir": out,
+        "output.name": name,
+    }

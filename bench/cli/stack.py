@@ -1,0 +1,82 @@
+"""The stack by hand: bring it up, serve one service, make the topology, see who is there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["dlq", "init", "ps", "serve", "up"]
+
+Nats = Annotated[
+    str, typer.Option(help="The broker, nats://host:port; DSB_NATS_URL by default.", show_default=False)
+]
+
+
+def up(
+    config: Annotated[
+        str, typer.Argument(help="A run's YAML file: its models and memory are served.", show_default=False)
+    ] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the broker; 0 takes a free one.")] = 4222,
+    folder: Annotated[
+        str,
+        typer.Option(help="For logs and the broker's store; a temporary one by default.", show_default=False),
+    ] = "",
+    scale: Annotated[
+        list[str] | None, typer.Option(help="Processes of a service, like s2=2. May be repeated.")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Services in threads of this process.")
+    ] = False,
+) -> None:
+    """Start the embedded stack and keep it running until Ctrl-C.
+
+    Example: dsb up --scale s2=2, and in another shell: dsb run demo --nats nats://127.0.0.1:4222
+    """
+    from bench.cli.keeping import keep_up
+
+    keep_up(config, port=port, folder=folder, scale=scale or [], in_process=in_process)
+
+
+def serve(
+    service: Annotated[str, typer.Argument(help="reader, s1, s2, router or memory.", show_default=False)],
+) -> None:
+    """Run one service until it is told to stop; its settings come from DSB_… variables.
+
+    Example: DSB_NATS_URL=nats://127.0.0.1:4222 DSB_MODEL__PATH=tiny-s2 dsb serve s2
+    """
+    from shared.service import main
+
+    raise typer.Exit(main(service))
+
+
+def init(nats: Nats = "") -> None:
+    """Make the streams and buckets at a broker, or bring them up to date. May be repeated at any time."""
+    import asyncio
+
+    from bench.cli.keeping import settings
+    from shared.bus import init_topology
+
+    bus = settings(nats)
+    asyncio.run(init_topology(bus))
+    typer.echo(f"streams and buckets are ready at {bus.nats_url}")
+
+
+def ps(
+    nats: Nats = "",
+    wait: Annotated[float, typer.Option(min=0.05, help="Seconds to wait for answers.")] = 0.5,
+) -> None:
+    """Show every service that answers at a broker.
+
+    Example: dsb ps --nats nats://127.0.0.1:4222
+    """
+    from bench.cli.keeping import show_services
+
+    show_services(nats, wait)
+
+
+def dlq(nats: Nats = "") -> None:
+    """Show the dead letters: questions and jobs that killed those who worked on them."""
+    from bench.cli.keeping import show_letters
+
+    show_letters(nats)

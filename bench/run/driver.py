@@ -1,0 +1,203 @@
+"""One run from its configuration to its scores, whatever the mode: prepare, play what is owed, finish.
+
+A run folder is begun, or gone on with; then the plays that lack a final are played; then the folder is
+scored. An interrupted run keeps everything that was written and says how to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from bench.data import Dataset
+from bench.data.synth import open_dataset
+from bench.run.config import RunConfig
+from bench.run.embedded import Stack, StackSpec
+from bench.run.folder import RunFolder, RunWriter
+from bench.run.listener import Listener, Silent
+from bench.run.manifest import check_resume, make_manifest
+from bench.run.orchestrate import Job, run_plays
+from bench.run.plan import Play, decided, plan, questions
+from bench.run.records import complete_openings
+from bench.run.serial import run_offline
+from bench.run.stop import Stop, on_signals
+from shared.bus import Bus, discover
+from shared.errors import ConfigError
+from shared.logs import get_logger
+from shared.settings import BusSettings, load
+
+__all__ = ["Prepared", "play", "prepare", "resumable", "stack_spec"]
+
+Models = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can be played."""
+
+    run: str
+    config: RunConfig
+    folder: RunFolder
+    plays: Sequence[Play]
+    """All of them."""
+    left: Sequence[Play]
+    """Those that lack a final."""
+
+    @property
+    def questions(self) -> int:
+        """How many questions are left to ask."""
+        return sum(len(questions(play, "plan")) for play in self.left)
+
+
+def prepare(config: RunConfig, *, resume: RunFolder | None = None) -> Prepared:
+    """Load the data and begin a run folder, or go on with `resume`; raises `ConfigError` or `DataError`."""
+    dataset = open_dataset(config.dataset.path).select(
+        parts=config.dataset.parts, max_samples=config.dataset.max_samples
+    )
+    plays = plan(dataset)
+    if resume is not None:
+        check_resume(resume.manifest(), config, dataset)
+        return Prepared(resume.manifest().run, config, resume, plays, _left(config, resume, plays))
+    run = f"{time.strftime('%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    folder = _create(config, dataset, run)
+    return Prepared(run, config, folder, plays, plays)
+
+
+def _create(config: RunConfig, dataset: Dataset, run: str) -> RunFolder:
+    manifest = make_manifest(config, dataset, run=run, codec=_codec(), command=tuple(sys.argv))
+    return RunFolder.create(FilePath(config.output.dir) / (config.output.name or run), manifest, dataset)
+
+
+def _left(config: RunConfig, folder: RunFolder, plays: Sequence[Play]) -> list[Play]:
+    route = config.system.route
+    items = {play.number: questions(play, "plan") for play in plays}
+    done = complete_openings(folder.iter_records(), items, lambda item: decided(item, route).paths)
+    return [play for play in plays if play.number not in done]
+
+
+def resumable(directory: str, name: str) -> RunFolder:
+    """The folder to go on with: a path, a name below `directory`, or `last`, the newest incomplete one."""
+    if name != "last":
+        path = FilePath(name)
+        return RunFolder.open(path if path.is_dir() else FilePath(directory) / name)
+    found = [RunFolder(file.parent) for file in FilePath(directory).glob("*/manifest.json")]
+    open_ones = [folder for folder in found if folder.manifest().status != "complete"]
+    if not open_ones:
+        raise ConfigError(f"no run in {directory} can be resumed: all are complete, or none is there")
+    return max(open_ones, key=lambda folder: folder.manifest().created)
+
+
+def stack_spec(config: RunConfig, folder: FilePath, **more: Any) -> StackSpec:
+    """An embedded stack that serves a run of `config`; `more` are other fields of `StackSpec`."""
+    # A folder of its own, since `edge:` alone is forgotten when the process dies.
+    store = f"edge:{(folder / 'memory').resolve()}" if config.memory.store == "edge:" else config.memory.store
+    own: dict[str, Mapping[str, str]] = {
+        "s1": _model_env(config.model.s1.model_dump(exclude_none=True)),
+        "s2": _model_env(config.model.s2.model_dump(exclude_none=True)),
+        "memory": {"DSB_MEMORY_STORE": store, "DSB_MEMORY_ENCODER": config.memory.encoder},
+    }
+    for name, env in dict(more.pop("service_env", {})).items():
+        own[name] = {**own.get(name, {}), **env}
+    return StackSpec(folder=folder, service_env=own, **more)
+
+
+def _model_env(spec: Mapping[str, Any]) -> dict[str, str]:
+    return {f"DSB_MODEL__{key.upper()}": str(value) for key, value in spec.items()}
+
+
+def play(
+    prepared: Prepared,
+    *,
+    nats: str = "",
+    listener: Listener | None = None,
+    stop: Stop | None = None,
+    stack: StackSpec | None = None,
+) -> bool:
+    """Play all that is left; whether it is complete now. Blocks.
+
+    Without `nats` an embedded stack is started for the run (as `stack` says, if given), in the run's folder.
+    """
+    with prepared.folder.writer() as writer:
+        _mark(prepared, "running")
+        try:
+            if prepared.left:
+                _play_left(prepared, writer, nats, listener or Silent(), stop, stack)
+        finally:
+            complete = not _left(prepared.config, prepared.folder, prepared.plays)
+            _mark(prepared, "complete" if complete else "interrupted")
+    return complete
+
+
+def _play_left(
+    prepared: Prepared,
+    writer: RunWriter,
+    nats: str,
+    listener: Listener,
+    stop: Stop | None,
+    stack: StackSpec | None,
+) -> None:
+    job = Job(prepared.run, prepared.config, prepared.left, writer, listener)
+    stop = stop or Stop()
+    if prepared.config.stream.mode == "offline":
+        with on_signals(stop):
+            models = run_offline(job, stop)
+        _note_models(prepared.folder, models)
+        return
+    if nats:
+        with on_signals(stop):
+            asyncio.run(_over(job, load(BusSettings, nats_url=nats), stop, prepared.folder))
+        return
+    spec = stack or stack_spec(prepared.config, prepared.folder.path / "stack")
+    with Stack(spec) as running, on_signals(stop):
+        asyncio.run(_over(job, running.bus_settings(), stop, prepared.folder))
+
+
+async def _over(job: Job, settings: BusSettings, stop: Stop, folder: RunFolder) -> None:
+    bus = await Bus.connect(settings, name=f"bench-{job.run}")
+    try:
+        _note_models(folder, await _models(bus))
+        await run_plays(job, bus, stop)
+    finally:
+        await bus.drain()
+
+
+async def _models(bus: Bus) -> dict[str, Any]:
+    """Name and fingerprint by system, as the workers tell."""
+    models: dict[str, Any] = {}
+    for service in await discover(bus):
+        if service.service in ("s1", "s2"):
+            named = {key: service.metadata.get(key, "") for key in ("model", "fingerprint")}
+            known = models.setdefault(service.service, named)
+            if known != named:
+                get_logger().warning("workers_differ", service=service.service, one=known, other=named)
+    return models
+
+
+def _note_models(folder: RunFolder, models: Models) -> None:
+    """Write the models down; a run is not gone on with by other ones."""
+    manifest = folder.manifest()
+    for system, model in models.items():
+        known = manifest.models.get(system)
+        if known and known["fingerprint"] != model["fingerprint"]:
+            raise ConfigError(
+                f"can't resume: {system} was {known['model']} ({known['fingerprint']}) and is "
+                f"{model['model']} ({model['fingerprint']}); start the same model, or begin a new run"
+            )
+    folder.write_manifest(manifest.model_copy(update={"models": {**manifest.models, **models}}))
+
+
+def _mark(prepared: Prepared, status: str) -> None:
+    manifest = prepared.folder.manifest()
+    prepared.folder.write_manifest(manifest.model_copy(update={"status": status}))
+
+
+def _codec() -> str:
+    from shared.video import codec_name
+
+    return codec_name()

@@ -1,0 +1,116 @@
+"""A run over the broker: every play of the data set, several at once, from the first grant to the last
+record.
+
+Each play is an opening of its own attempt; one that lacked a final is played again whole. What is recorded is
+durable; the broker's state is never needed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bench.run.asking import Asking
+from bench.run.capacity import play_capacity
+from bench.run.config import RunConfig
+from bench.run.folder import RunWriter
+from bench.run.listener import Listener
+from bench.run.live import emitted, play_live
+from bench.run.plan import Play, opened, questions
+from bench.run.pulse import Pulse
+from bench.run.records import Play as PlayStamp
+from bench.run.records import Record
+from bench.run.session import Final, Session, close_opening
+from bench.run.stop import Stop
+from shared.bus import Bus
+from shared.errors import DsbError
+from shared.logs import get_logger
+from shared.subjects import opening_id
+
+__all__ = ["Job", "run_plays"]
+
+
+class Job(NamedTuple):
+    """What there is to do, and where its records go."""
+
+    run: str
+    config: RunConfig
+    plays: Sequence[Play]
+    writer: RunWriter
+    listener: Listener
+
+
+async def run_plays(job: Job, bus: Bus, stop: Stop) -> None:
+    """Play all, `stream.concurrency` openings at once; ends early, cleanly, when `stop` is set.
+
+    Raises the first `DsbError` of any play, when the others have been closed.
+    """
+    pulse = Pulse(job.config.stream.stall_s)
+    slots = asyncio.Semaphore(job.config.stream.concurrency)
+
+    async def one(play: Play) -> None:
+        async with slots:
+            await _play(job, play, bus, pulse)
+
+    tasks = [asyncio.create_task(one(play), name=f"play-{play.number}") for play in job.plays]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await _until_done(tasks, stopping)
+    finally:
+        stopping.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, stopping, return_exceptions=True)
+
+
+async def _until_done(tasks: Sequence[asyncio.Task[None]], stopping: asyncio.Task[None]) -> None:
+    pending: set[asyncio.Task[None]] = set(tasks)
+    while pending and not stopping.done():
+        done, _ = await asyncio.wait([*pending, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in pending & done:
+            task.result()
+        pending -= done
+
+
+async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse) -> None:
+    attempt = job.writer.begin(play.number)
+    await _close_earlier(job, play, attempt, bus)
+    request = opened(play, run=job.run, attempt=attempt, profile=job.config.profile())
+    items = questions(play, request.opening)
+    mode = job.config.stream.mode
+    stamp = PlayStamp(job.run, request.opening, play.number, attempt, mode)
+
+    def write(record: Record) -> None:
+        job.writer.write(record)
+        job.listener.recorded(record)
+
+    def when(final: Final) -> float | None:
+        return emitted(session, final) if mode == "live" else None
+
+    asking = Asking(
+        items,
+        stamp=stamp,
+        route=job.config.system.route,
+        retry_s=job.config.stream.ask_retry_s,
+        write=write,
+        emitted=when,
+    )
+    session = Session(bus, request, pulse=pulse, on_final=asking.on_final)
+    job.listener.began(play, len(items))
+    async with session.running():
+        if mode == "live":
+            await play_live(session, asking, items, pulse, answer_s=job.config.stream.answer_s)
+        else:
+            await play_capacity(session, asking, items, pulse)
+    pulse.beat()
+    job.listener.ended(play, dropped=session.dropped)
+
+
+async def _close_earlier(job: Job, play: Play, attempt: int, bus: Bus) -> None:
+    """Openings of a bench that was killed: whoever still holds one gets its slot back."""
+    for earlier in range(1, attempt):
+        try:
+            await close_opening(bus, opening_id(job.run, play.number, earlier))
+        except DsbError as error:
+            get_logger().warning("close_failed", play=play.number, attempt=earlier, error=str(error))

@@ -1,0 +1,57 @@
+"""A run in offline mode: play by play, question by question, in this process."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from bench.data import AskedQuestion
+from bench.run.offline import Offline
+from bench.run.orchestrate import Job
+from bench.run.plan import Play, opened, questions
+from bench.run.records import Play as PlayStamp
+from bench.run.records import record_of
+from bench.run.stop import Stop
+from shared.memory import Memory, open_memory
+from shared.messages import Answer
+from shared.vlm import Vlm, load_vlm
+
+__all__ = ["run_offline"]
+
+
+def run_offline(job: Job, stop: Stop) -> dict[str, Any]:
+    """Answer everything, or up to `stop`; gives name and fingerprint by system."""
+    s1, s2 = load_vlm(job.config.model.s1), load_vlm(job.config.model.s2)
+    with open_memory(store="memory:", encoder=job.config.memory.encoder) as memory:
+        for play in job.plays:
+            if not stop.is_set():
+                _play(job, play, stop, s1, s2, memory)
+    return {
+        name: {"model": vlm.name, "fingerprint": vlm.fingerprint} for name, vlm in (("s1", s1), ("s2", s2))
+    }
+
+
+def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory) -> None:
+    attempt = job.writer.begin(play.number)
+    request = opened(play, run=job.run, attempt=attempt, profile=job.config.profile())
+    items = questions(play, request.opening)
+    stamp = PlayStamp(job.run, request.opening, play.number, attempt, "offline")
+    offline = Offline(request, play, s1=s1, s2=s2, memory=memory)
+    job.listener.began(play, len(items))
+    for item in items:
+        if stop.is_set():
+            return
+        _answer(job, offline, item, stamp)
+    memory.delete(opening=request.opening)
+    job.listener.ended(play)
+
+
+def _answer(job: Job, offline: Offline, item: AskedQuestion, stamp: PlayStamp) -> None:
+    started = time.monotonic()
+
+    def give(answer: Answer) -> None:
+        record = record_of(answer, item, play=stamp, wait_s=0.0, latency_s=time.monotonic() - started)
+        job.writer.write(record)
+        job.listener.recorded(record)
+
+    offline.answers(item, job.config.system.route, give)

@@ -30,6 +30,7 @@ __all__ = [
     "RunConfig",
     "StreamConfig",
     "SystemConfig",
+    "config_of",
     "load_config",
     "mask",
 ]
@@ -174,6 +175,11 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
     source = read_yaml(Path(path)) if path is not None else None
     config = _check(source.value if source else {}, source)
     return config.override(overrides or {})
+
+
+def config_of(settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration that a manifest's settings describe; raises `ConfigError`."""
+    return _check(settings, None)
 
 
 def mask(value: Any, key: str = "") -> Any:

@@ -1,0 +1,148 @@
+"""What a run scored: the content of `scores.json`.
+
+`scores` is a function of the answers alone: two runs that answered alike have it byte for byte equal. All
+that the clock decided is in `timings`.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.scoring.stats import Estimate
+
+__all__ = ["Baseline", "Latency", "PartScores", "Row", "ScoreTable", "Scores", "Slice", "TaskScore"]
+
+
+class Value(BaseModel):
+    """A frozen value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TaskScore(Value):
+    """One task of a part."""
+
+    n: int
+    accuracy: float
+
+
+class Row(Value):
+    """One part on one path."""
+
+    path: str
+    """`s1`, `s2`, or `system`: whichever path the router chose."""
+    owed: int
+    """Questions that this path was to answer."""
+    coverage: float
+    """Share of them that have a final; below 1 there is no headline."""
+    accuracy: Estimate
+    """Right answers over all finals: failures stay in the denominator."""
+    accuracy_at_ask: float | None = None
+    """Live mode: had the same answers come at once."""
+    task_macro: float | None = None
+    """Mean over tasks."""
+    tasks: dict[str, TaskScore] = {}
+    skill: float | None = None
+    """(accuracy − best blind) / (1 − best blind)."""
+    ok: int = 0
+    timeout: int = 0
+    error: int = 0
+    refused: int = 0
+    rungs: dict[str, int] = {}
+    """How answers were read; `unparsed`, `ambiguous` and `empty` ones are wrong."""
+
+
+class Baseline(Value):
+    """What a blind answerer scores."""
+
+    name: str
+    accuracy: Estimate
+
+
+class Slice(Value):
+    """S1, S2 and the baselines where the evidence lies in one place; `all` is the whole part."""
+
+    name: str
+    n: int
+    """Questions that both paths have a final for."""
+    s1: Estimate
+    s2: Estimate
+    gain: Estimate
+    """S2 − S1 on the same questions."""
+    text_only: float | None = None
+    constant: float | None = None
+
+
+class PartScores(Value):
+    """One part."""
+
+    part: str
+    questions: int
+    without_gold: int = 0
+    """Questions that can't be judged; they are in no score."""
+    chance: float | None = None
+    """Mean of one over the number of options."""
+    rows: tuple[Row, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    slices: tuple[Slice, ...] = ()
+
+    def row(self, path: str) -> Row | None:
+        """The row of a path."""
+        return next((row for row in self.rows if row.path == path), None)
+
+    def baseline(self, name: str) -> Baseline | None:
+        """The baseline of that name."""
+        return next((item for item in self.baselines if item.name == name), None)
+
+    def slice(self, name: str) -> Slice | None:
+        """The slice of that name."""
+        return next((item for item in self.slices if item.name == name), None)
+
+
+class ScoreTable(Value):
+    """All parts."""
+
+    complete: bool
+    """Every question has a final on every path that it owes."""
+    missing: int
+    parts: tuple[PartScores, ...]
+
+    def part(self, name: str) -> PartScores | None:
+        """The scores of a part."""
+        return next((part for part in self.parts if part.part == name), None)
+
+
+class Latency(Value):
+    """Wall-clock seconds of the answers that came (status ok), by part and path."""
+
+    part: str
+    path: str
+    n: int
+    p50_s: float | None
+    p95_s: float | None
+    wait_p50_s: float | None = None
+    """Waiting for a free slot, which latency leaves out (capacity mode)."""
+    stages_p50_s: dict[str, float] = {}
+
+
+class Scores(Value):
+    """`scores.json`."""
+
+    schema_version: str = "dsb.scores/1"
+    run: str
+    mode: str
+    route: str
+    data: str
+    """Name of the data set."""
+    data_hash: str
+    errata: str = ""
+    profile: str = "causal"
+    partial: bool = False
+    """Whether headline numbers were asked for below full coverage."""
+    scores: ScoreTable
+    timings: tuple[Latency, ...] = ()
+
+    @property
+    def headline(self) -> bool:
+        """Whether numbers may stand for the run."""
+        return self.scores.complete or self.partial

@@ -1,4 +1,4 @@
-"""The only package that speaks to NATS: one `Bus` a process, typed messages, logs, queue, leases, failpoints."""
+"""The only package that speaks to NATS: typed messages, frame logs, work queue, leases, failpoints."""
 
 from shared.bus import failpoints
 from shared.bus.bus import Bus

@@ -1,7 +1,7 @@
 """What must get through: answers, events and dead letters are tried again until stored, within a bound.
 
-An answer's subject takes one message and no second: of racing writers one wins, and the others learn that it is
-answered.
+An answer's subject takes one message and no second: of racing writers one wins, and the others learn that
+it is answered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def _store(
     trace: str = "",
     expect_last: int | None = None,
 ) -> None:
-    """Append, tried again through outages; an acknowledged id keeps a repeated event from being stored twice."""
+    """Append, tried again through outages; a message id keeps a repeated event from being stored twice."""
     msg_id = secrets.token_hex(12) if expect_last is None else ""
 
     async def once() -> TransportError | None:
@@ -51,7 +51,7 @@ async def _store(
 
 
 async def publish_answer(conn: Connection, answer: Answer) -> bool:
-    """Store an answer; false if there is another one already. Raises `TransportError` after 60 s of outage."""
+    """Store an answer; false if there is another one. Raises `TransportError` after 60 s of outage."""
     subject = subjects.answer(answer.opening, answer.key, answer.path, answer.n)
     body = answer.to_bytes()
     try:

@@ -1,4 +1,4 @@
-"""`Bus`: all that a process says to the broker, typed. One per process; each method is one subject's module."""
+"""`Bus`: all that a process says to the broker, typed; the work is done by the modules beside this one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Bus:
         return self.connection.connected
 
     async def drain(self) -> None:
-        """Finish what was received, stop renewing leases, close. Iterators of this bus end with `TransportError`."""
+        """Finish what was received, stop renewing leases, close; iterators end with `TransportError`."""
         await self.connection.drain()
         await self._keeper.stop()
 
@@ -64,7 +64,7 @@ class Bus:
     async def request(
         self, subject: str, message: Message, reply: type[M], *, timeout: float | None = None, trace: str = ""
     ) -> M:
-        """Ask; raises `NoResponders`, `BusTimeout`, or `TransportError` with the text of the handler's error."""
+        """Ask; raises `NoResponders`, `BusTimeout`, or `TransportError` with the handler's error as text."""
         return await core.request(self.connection, subject, message, reply, timeout=timeout, trace=trace)
 
     async def serve(
@@ -127,8 +127,8 @@ class Bus:
     ) -> AsyncGenerator[Stored, None]:
         """Every message in order, through broker restarts; use with `aclosing`.
 
-        From the first one, from `start_seq`, or from the newest of each subject. `stop_at_end` ends it when all that
-        was stored at the call is delivered.
+        From the first one, from `start_seq`, or from the newest of each subject. `stop_at_end` ends it
+        when all that was stored at the call is delivered.
         """
         query = Query(stream, subject, start_seq, last_per_subject, headers_only)
         return follow(self.connection, query, stop_at_end=stop_at_end)
@@ -178,7 +178,7 @@ class Bus:
     # The work queue.
 
     async def enqueue(self, job: S2Job) -> bool:
-        """Queue a job; false if this attempt was queued already. Raises `Overloaded` when the queue is full."""
+        """Queue a job; false if this attempt is queued already. Raises `Overloaded` when full."""
         return await queue.enqueue(self.connection, job, trace=job.trace)
 
     def jobs(self, *, slots: Callable[[], int]) -> AsyncGenerator[Job, None]:

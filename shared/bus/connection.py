@@ -1,7 +1,8 @@
-"""One connection to the broker: it reconnects for ever, logs and counts what happens to it, and speaks our errors.
+"""One connection to the broker: it reconnects for ever, logs and counts what happens to it, and speaks our
+errors.
 
-While there is no connection nothing is buffered: a call waits for it as long as its own timeout allows, so that
-nothing stale goes out after an outage.
+While there is no connection nothing is buffered: a call waits for it as long as its own timeout allows,
+so that nothing stale goes out after an outage.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ class Connection:
             )
 
     async def api(self, subject: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Call the JetStream API (`subject` without `$JS.API.`); its `error`, if any, is left in the answer."""
+        """Call the JetStream API (`subject` without `$JS.API.`); an `error` is left in the answer."""
         answer = await self.request(f"$JS.API.{subject}", json.dumps(body).encode() if body else b"")
         parsed: dict[str, Any] = json.loads(answer.data)
         return parsed

@@ -1,7 +1,7 @@
 """Core NATS with typed messages: publish, request and reply, and subscriptions.
 
-A handler's `DsbError` travels back to who asked, as text; any other exception is logged here and told as internal.
-Requests are handled in bounded tasks; plain messages one at a time, in order.
+A handler's `DsbError` travels back to who asked, as text; any other exception is logged here and told as
+internal. Requests are handled in bounded tasks; plain messages one at a time, in order.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Subscription:
         self._sub, self._tasks = sub, tasks
 
     async def close(self) -> None:
-        """Stop taking messages, finish those received. Safe to call twice; not from within its own handler."""
+        """Stop taking messages, finish those received. Safe to call twice, but not from its own handler."""
         with contextlib.suppress(nats.errors.Error, OSError, asyncio.TimeoutError):
             await self._sub.drain()  # type: ignore[no-untyped-call]
         with contextlib.suppress(nats.errors.Error, OSError):

@@ -1,4 +1,4 @@
-"""Who is there: the NATS micro protocol (`$SRV.PING`, `INFO`, `STATS`), spoken so that `nats micro ls` reads it too."""
+"""Who is there: the NATS micro protocol (`$SRV.PING`, `INFO`, `STATS`), as `nats micro ls` reads it too."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Named places where a test can stop, kill or delay this process; nothing happens unless `DSB_FAILPOINTS` is set.
+"""Named places where a test can stop, kill or delay this process; idle unless `DSB_FAILPOINTS` is set.
 
-`DSB_FAILPOINTS="NAME[TAG]=ACTION@N!FILE;…"`: NAME may be a glob, TAG is a part of the tag. ACTION is `kill`, `pause`,
-`sleep:MS` or `delay:LO:HI:SEED` (milliseconds, uniformly random). `@N`: only the Nth hit. `!FILE`: only once; FILE is
-made first, so that a restarted process goes on.
+`DSB_FAILPOINTS="NAME[TAG]=ACTION@N!FILE;…"`: NAME may be a glob, TAG is a part of the tag. ACTION is
+`kill`, `pause`, `sleep:MS` or `delay:LO:HI:SEED` (milliseconds, uniformly random). `@N`: only the Nth
+hit. `!FILE`: only once; FILE is made first, so that a restarted process goes on.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _rules: list[_Rule] | None = None
 
 
 def configure(text: str | None = None) -> None:
-    """Set the rules; null reads `DSB_FAILPOINTS` again. Raises `ConfigError` for a rule that can't be read."""
+    """Set the rules; null reads `DSB_FAILPOINTS` again. Raises `ConfigError` that quotes a bad rule."""
     global _rules
     given = os.environ.get("DSB_FAILPOINTS", "") if text is None else text
     _rules = [_Rule(part) for part in given.split(";") if part.strip()]

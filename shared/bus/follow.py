@@ -1,7 +1,8 @@
 """Following a stream in order, without gaps, through broker restarts: an ordered push consumer of our own.
 
-The consumer is ephemeral and acknowledges nothing. Its messages carry a running number; a gap, silence longer than
-three heartbeats, or a new connection makes another consumer behind the last message that was handed on.
+The consumer is ephemeral and acknowledges nothing. Its messages carry a running number; a gap, silence
+longer than three heartbeats, or a new connection makes another consumer behind the last message that was
+handed on.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Query(NamedTuple):
 
 
 class _Reset(Exception):  # noqa: N818
-    """This consumer is no good any more."""
+    """The consumer is no good any more."""
 
 
 class _Feed:
@@ -160,7 +161,7 @@ class _Feed:
 async def follow(
     conn: Connection, query: Query, *, stop_at_end: bool = False
 ) -> AsyncGenerator[Stored, None]:
-    """Yield messages in order; raises `TransportError` when the first consumer can't be made or the bus is closed."""
+    """Yield messages in order; raises `TransportError` if the first consumer fails or the bus is closed."""
     after, opened = 0, False
     while True:
         feed = _Feed(conn, query)

@@ -1,7 +1,9 @@
-"""The frame log of one opening: frames, watermarks and the end of the stream, in the order in which they happened.
+"""The frame log of one opening: frames, watermarks and the end of the stream, in the order in which they
+happened.
 
-A body is the JPEG as it is, all else stands in headers. Every record is written with the expected last sequence of its
-subject, so that of two writers one is refused by the broker, whatever it believes about its lease.
+A body is the JPEG as it is, all else stands in headers. Every record is written with the expected last
+sequence of its subject, so that of two writers one is refused by the broker, whatever it believes about
+its lease.
 """
 
 from __future__ import annotations
@@ -76,8 +78,8 @@ class FrameLog:
     async def append(self, kind: Kind, *, index: int, t: float, jpeg: bytes = b"", epoch: int = 0) -> int:
         """Write one record; its sequence.
 
-        Raises `Conflict` when another reader wrote, `Overloaded` while the log is full, `BusTimeout` when unknown:
-        then append the same again, and a record that had arrived is recognised.
+        Raises `Conflict` when another reader wrote, `Overloaded` while the log is full, `BusTimeout` when
+        unknown: then append the same again, and a record that had arrived is recognised.
         """
         headers = {
             _KIND: kind,
@@ -93,7 +95,7 @@ class FrameLog:
         return self._last
 
     async def _settle(self, headers: Mapping[str, str], jpeg: bytes) -> int:
-        """After a conflict: the sequence if the last record is this very one, written with a lost acknowledgement."""
+        """After a conflict: the sequence if the last record is this very one, its acknowledgement lost."""
         stored = await self._bus.last(self.stream, self.subject)
         if stored is None and self._live:
             # A live log forgets by age: nothing is left to be fenced by.
@@ -133,5 +135,5 @@ class FrameLog:
         return _record(stored) if stored and stored.subject == self.subject else None
 
     async def purge_below(self, seq: int) -> None:
-        """Forget what is before `seq`; pass no more than the last sequence, or the fence would be gone too."""
+        """Forget what is before `seq`; pass no more than the last sequence, or the fence would go too."""
         await self._bus.purge(self.stream, self.subject, below_seq=seq)

@@ -25,7 +25,7 @@ def header_bytes(headers: Mapping[str, str]) -> int:
 
 
 def check(subject: str, body: bytes, headers: Mapping[str, str], *, limit: int) -> None:
-    """Raise `PayloadTooLarge` unless body and headers fit below `limit` (the server's `max_payload`, bytes)."""
+    """Raise `PayloadTooLarge` unless body and headers fit below `limit` (`max_payload`, bytes)."""
     size, most = len(body) + header_bytes(headers), limit - _RESERVE
     if size > most:
         raise PayloadTooLarge(

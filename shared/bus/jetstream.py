@@ -67,7 +67,7 @@ async def append(
     msg_id: str = "",
     timeout: float | None = None,
 ) -> Ack:
-    """Store a message; raises `Conflict`, `Overloaded`, `PayloadTooLarge`, or `BusTimeout` (stored or not: unknown)."""
+    """Store a message; raises `Conflict`, `Overloaded`, `PayloadTooLarge`, `BusTimeout` (stored or not)."""
     sent = dict(headers or {})
     if expect_last is not None:
         sent[EXPECT_LAST] = str(expect_last)

@@ -1,7 +1,7 @@
 """Key-value buckets: who holds a lease, who lost it, and counters.
 
-A bucket is the stream `KV_<bucket>`. A key is free when it has no entry, or when its newest one is a marker: written by
-a release, or by the broker itself when the entry's time was up.
+A bucket is the stream `KV_<bucket>`. A key is free when it has no entry, or when its newest one is a
+marker: written by a release, or by the broker itself when the entry's time was up.
 """
 
 from __future__ import annotations

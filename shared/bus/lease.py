@@ -1,8 +1,9 @@
 """Leases: one holder a key, by compare-and-set in a bucket whose entries expire.
 
-All of it runs in a thread of its own, with its own event loop and connection, so that neither inference nor the loading
-of a model on the main loop can starve a renewal. A holder that could not renew within the TTL knows by its own clock
-that the lease is over, before the broker gives it to anybody else; so does a process that was paused and wakes.
+All of it runs in a thread of its own, with its own event loop and connection, so that neither inference
+nor the loading of a model on the main loop can starve a renewal. A holder that could not renew within the
+TTL knows by its own clock that the lease is over, before the broker gives it to anybody else; so does a
+process that was paused and wakes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _now() -> float:
 
 
 class Keeper:
-    """The thread that takes, renews and releases the leases of a process; it starts with the first of them."""
+    """The thread that takes, renews and releases the leases of a process; starts with the first one."""
 
     def __init__(self, settings: BusSettings, name: str) -> None:
         self._settings, self._name = settings, f"{name}-lease"
@@ -124,14 +125,14 @@ class Lease:
 
     @property
     def valid(self) -> bool:
-        """Whether the lease is surely held; false as soon as a renewal was refused or is older than the TTL."""
+        """Whether the lease is surely held: no renewal was refused, the last one is younger than the TTL."""
         return self._held and _now() - self._renewed < self._ttl
 
     def require(self) -> None:
         """Raise `LeaseLost` unless valid."""
         if not self.valid:
             raise LeaseLost(
-                f"lease {self._bucket}/{self.key} (epoch {self._epoch}) is not held by {self._holder} any more"
+                f"lease {self._bucket}/{self.key} (epoch {self._epoch}) is lost to {self._holder}"
             )
 
     async def take(self) -> bool:

@@ -1,7 +1,8 @@
-"""The work queue of the slow system: jobs are pulled one by one, only into free slots, and acknowledged when done.
+"""The work queue of the slow system: jobs are pulled one by one, only into free slots, and acknowledged when
+done.
 
-The pull requests are our own: one at a time, two seconds long, asked again at once after a reconnection. A job that
-arrives while the worker stops goes back to the queue.
+The pull requests are our own: one at a time, two seconds long, asked again at once after a reconnection.
+A job that arrives while the worker stops goes back to the queue.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ async def enqueue(conn: Connection, job: S2Job, *, trace: str) -> bool:
 
 
 class Job:
-    """One delivery of a job; it belongs to this worker until acknowledged, or silent for the queue's `ack_wait`."""
+    """One delivery of a job; it is this worker's until acknowledged, or silent for the queue's `ack_wait`."""
 
     body: S2Job | None
     error: str
@@ -92,7 +93,7 @@ class Job:
             await asyncio.gather(task, return_exceptions=True)
 
     async def ack(self) -> None:
-        """The job is done; waits for the broker's word. If that stays away the job comes again, and is recognised."""
+        """The job is done; waits for the broker's word. Without it the job comes again, and is recognised."""
         await self._settle(b"+ACK")
 
     async def nak(self, delay: float = 0.0) -> None:
@@ -196,7 +197,7 @@ class _Puller:
 
 
 async def jobs(conn: Connection, *, slots: Callable[[], int]) -> AsyncGenerator[Job, None]:
-    """Yield jobs, never more than `slots()` allows; use with `aclosing`, which gives back what came too late."""
+    """Yield jobs, never more than `slots()`; use with `aclosing`, which gives back what came too late."""
     puller = _Puller(conn, slots)
     await puller.open()
     try:

@@ -1,4 +1,5 @@
-"""The streams, the work queue's consumer and the buckets (docs/protocol.md), made by `dsb init` and by nobody else.
+"""The streams, the work queue's consumer and the buckets (docs/protocol.md), made by `dsb init` and by
+nobody else.
 
 Idempotent: what is missing is added, what differs is updated.
 """

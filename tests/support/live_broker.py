@@ -1,4 +1,5 @@
-"""A real nats-server for tests: a child process on a free port, with its store in a folder, that can be stopped."""
+"""A real nats-server for tests: a child process on a free port, with its store in a folder, that can be
+stopped."""
 
 from __future__ import annotations
 

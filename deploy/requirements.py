@@ -1,4 +1,4 @@
-"""Prints what pip must install for some extras of the project, one requirement a line, the project itself left out.
+"""Prints what pip must install for some extras of the project, a line each, the project itself left out.
 
 An image installs these in a layer of its own, which stays cached while only code changes:
 `python deploy/requirements.py reader`; without a name, what every process needs.

@@ -45,6 +45,7 @@ Name = Annotated[
 Nats = Annotated[
     str,
     typer.Option(
+        envvar="DSB_NATS_URL",
         help="Run against the services at this broker, nats://host:port; else an embedded stack is started.",
         rich_help_panel=_STACK,
     ),

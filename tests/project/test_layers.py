@@ -73,6 +73,7 @@ def test_the_services_have_one_anatomy() -> None:
 
 @pytest.mark.parametrize("module", ["bench.cli", "services.reader.service", "services.router.service"])
 def test_what_needs_no_model_starts_without_torch(module: str) -> None:
-    code = f"import sys, {module}; sys.exit(str([m for m in ('torch', 'transformers') if m in sys.modules] or ''))"
+    heavy = "[name for name in ('torch', 'transformers') if name in sys.modules]"
+    code = f"import sys, {module}; sys.exit(str({heavy} or ''))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.stderr.strip() == ""

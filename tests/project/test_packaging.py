@@ -7,7 +7,6 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,12 +49,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def foreign(tmp_path: Path) -> Iterator[Path]:
+def foreign(tmp_path: Path) -> Path:
     """A folder with packages of our names that break whoever imports them."""
     for name in ("shared", "bench", "services", "dualstreambench"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"raise SystemExit('imported the foreign {name}')\n")
-    yield tmp_path
+    return tmp_path
 
 
 def run(bin_folder: Path, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,1 @@
+"""The program that plays benchmark streams into the services, collects the answers and computes scores."""

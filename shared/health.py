@@ -54,7 +54,8 @@ class HealthServer:
     def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
-            return self._metrics(environ, start)
+            metrics: Iterable[bytes] = self._metrics(environ, start)
+            return metrics
         check = self._checks.get(path)
         trouble = check() if check else "no such page"
         status = "404 Not Found" if check is None else "503 Service Unavailable" if trouble else "200 OK"

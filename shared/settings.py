@@ -69,8 +69,9 @@ def load(cls: type[S], **overrides: Any) -> S:
 def describe(settings: BaseSettings) -> dict[str, Any]:
     """Every setting by name, secrets masked."""
     return {
-        key: "***" if isinstance(value, SecretStr) and value.get_secret_value() else
-        ("" if isinstance(value, SecretStr) else value)
+        key: "***"
+        if isinstance(value, SecretStr) and value.get_secret_value()
+        else ("" if isinstance(value, SecretStr) else value)
         for key, value in settings
     }
 

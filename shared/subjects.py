@@ -35,7 +35,9 @@ def opening_id(run: str, n: int, attempt: int) -> str:
     """The id of one play of one video in one run; never used twice."""
     name = f"{run}_{n}_{attempt}"
     if not OPENING.fullmatch(name):
-        raise ConfigError(f"opening {name!r} is no subject token: use up to 64 of letters, digits, '_' and '-'")
+        raise ConfigError(
+            f"opening {name!r} is no subject token: use up to 64 of letters, digits, '_' and '-'"
+        )
     return name
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Literal
 
@@ -74,7 +74,7 @@ class Placement:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _events(self, kind: EventKind) -> AsyncIterator[Event]:
+    async def _events(self, kind: EventKind) -> AsyncGenerator[Event, None]:
         async with aclosing(
             self._bus.follow(subjects.EVENTS, subjects.event("*", kind), last_per_subject=True)
         ) as stored:

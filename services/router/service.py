@@ -45,7 +45,9 @@ class Service:
             asks = await rt.bus.serve(
                 subjects.ASK_ALL, Ask, self._ask, queue="router", concurrency=self._settings.concurrency
             )
-            await rt.bus.announce("router", version="1.0.0", metadata={"worker": rt.worker}, stats=placement.stats)
+            await rt.bus.announce(
+                "router", version="1.0.0", metadata={"worker": rt.worker}, stats=placement.stats
+            )
             rt.set_ready(True)
             await rt.stopping.wait()
             await asks.close()

@@ -67,8 +67,10 @@ class Answering:
             self._moved.notify_all()
 
     async def finish(self, *, wait: bool) -> None:
-        """End what is going on: answered out when `wait`, thrown away when fenced. Who waits for frames never ends
-        by itself any more: it is left to the successor."""
+        """End what is going on: answered out when `wait`, thrown away when fenced.
+
+        Who waits for frames never ends by itself any more: it is left to the successor.
+        """
         tasks = list(self._tasks.values())
         if wait and tasks:
             await asyncio.wait(tasks, timeout=2.0)
@@ -106,7 +108,9 @@ class Answering:
         await failpoints.ahit("s1.answering", question.text)
         started = time.perf_counter()
         try:
-            draft, busy_s = await asyncio.get_running_loop().run_in_executor(self._model_thread, self._run, ask)
+            draft, busy_s = await asyncio.get_running_loop().run_in_executor(
+                self._model_thread, self._run, ask
+            )
         except DsbError as error:
             await self._publish(ask, Status.ERROR, attempt, Timings(), error=str(error))
             return
@@ -127,7 +131,7 @@ class Answering:
         return draft, time.perf_counter() - started
 
     async def _give_up(self, ask: S1Ask, attempt: int) -> None:
-        reason = f"question killed {attempt - 1} owners, the limit is {self._max_attempts}: see `dsb dlq` for its text"
+        reason = f"question killed {attempt - 1} owners, the limit is {self._max_attempts}: its text is in {subjects.DLQ}"
         await self._bus.dead_letter(
             DeadLetter(
                 service="s1",
@@ -140,7 +144,14 @@ class Answering:
         await self._publish(ask, Status.ERROR, attempt, Timings(), error=reason)
 
     async def _publish(
-        self, ask: S1Ask, status: Status, attempt: int, timings: Timings, *, draft: Draft | None = None, error: str = ""
+        self,
+        ask: S1Ask,
+        status: Status,
+        attempt: int,
+        timings: Timings,
+        *,
+        draft: Draft | None = None,
+        error: str = "",
     ) -> None:
         self._lease.require()
         stored = await self._bus.publish_answer(

@@ -54,9 +54,18 @@ class Owned:
         self._worker, self._model_thread = worker, model_thread
         self._perceiver = Perceiver(vlm, opened.profile, opening=opened.opening, run=opened.run)
         self._answering = Answering(
-            bus, opened, lease, self._perceiver, vlm=vlm, model_thread=model_thread, settings=settings, worker=worker
+            bus,
+            opened,
+            lease,
+            self._perceiver,
+            vlm=vlm,
+            model_thread=model_thread,
+            settings=settings,
+            worker=worker,
         )
-        self._notes = NoteWriter(bus, live=self._profile.live, live_s=settings.live_memory_s, held=lambda: lease.valid)
+        self._notes = NoteWriter(
+            bus, live=self._profile.live, live_s=settings.live_memory_s, held=lambda: lease.valid
+        )
         self._over = asyncio.Event()
         self._consumed = -1
         self._told = -1
@@ -168,7 +177,9 @@ class Owned:
 
     async def _tell_credit(self) -> None:
         self._told = self._consumed
-        await self._bus.publish(subjects.credit(self._opening), Credit(opening=self._opening, index=self._consumed))
+        await self._bus.publish(
+            subjects.credit(self._opening), Credit(opening=self._opening, index=self._consumed)
+        )
 
     async def _beat(self) -> None:
         """Credits go over core NATS and can be lost: they are said again."""

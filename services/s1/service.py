@@ -77,8 +77,14 @@ class Service:
 
     async def _seek(self) -> None:
         """Listen for placements while a slot is free: a full worker is not asked at all."""
-        if self._places is None and len(self._owned) < self._settings.slots and not self._rt.stopping.is_set():
-            self._places = await self._bus.serve(subjects.S1_PLACE, Place, self._place, queue="s1", concurrency=1)
+        if (
+            self._places is None
+            and len(self._owned) < self._settings.slots
+            and not self._rt.stopping.is_set()
+        ):
+            self._places = await self._bus.serve(
+                subjects.S1_PLACE, Place, self._place, queue="s1", concurrency=1
+            )
 
     async def _rest(self) -> None:
         if self._places is not None:

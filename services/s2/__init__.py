@@ -1,0 +1,1 @@
+"""The slow system: takes jobs from a queue, answers from a longer window and retrieved notes."""

@@ -56,7 +56,8 @@ class Service:
             rt.set_ready(True)
             fetching = asyncio.create_task(self._fetch(rt, work))
             await asyncio.wait(
-                [fetching, stop := asyncio.create_task(rt.stopping.wait())], return_when=asyncio.FIRST_COMPLETED
+                [fetching, stop := asyncio.create_task(rt.stopping.wait())],
+                return_when=asyncio.FIRST_COMPLETED,
             )
             stop.cancel()
             fetching.cancel()

@@ -17,6 +17,7 @@ from shared.errors import DsbError, TransportError
 from shared.logs import get_logger
 from shared.messages import Answer, DeadLetter, Draft, Path, S2Job, Status, Timings
 from shared.perception import Thinker
+from shared.subjects import DLQ
 from shared.telemetry import counter, histogram
 
 __all__ = ["Work"]
@@ -109,7 +110,8 @@ class Work:
 
     async def _give_up(self, job: Job, body: S2Job) -> None:
         question = body.question
-        reason = f"job killed {job.delivered - 1} workers, the limit is {self._max_attempts}: see `dsb dlq` for its text"
+        killed = job.delivered - 1
+        reason = f"job killed {killed} workers, the limit is {self._max_attempts}: its text is in {DLQ}"
         await self._bus.dead_letter(
             DeadLetter(
                 service="s2",
@@ -123,7 +125,14 @@ class Work:
         await job.term()
 
     async def _publish(
-        self, body: S2Job, status: Status, job: Job, timings: Timings, *, draft: Draft | None = None, error: str = ""
+        self,
+        body: S2Job,
+        status: Status,
+        job: Job,
+        timings: Timings,
+        *,
+        draft: Draft | None = None,
+        error: str = "",
     ) -> None:
         question = body.question
         stored = await self._bus.publish_answer(

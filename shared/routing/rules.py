@@ -36,7 +36,11 @@ def _rule(name: str, words: str, path: Path) -> Rule:
 RULES: tuple[Rule, ...] = (
     _rule("present", "now|right now|currently|at the moment|at present", Path.S1),
     _rule("order", "first|last|before|after|earlier|previously|until|since|then", Path.S2),
-    _rule("history", "ever|so far|already|again|how often|how many times|in total|gone|left|disappeared", Path.S2),
+    _rule(
+        "history",
+        "ever|so far|already|again|how often|how many times|in total|gone|left|disappeared",
+        Path.S2,
+    ),
     _rule("past tense", "was|were|did|had|has been|have been", Path.S2),
     _rule("cause", "why|how come|what caused|because", Path.S2),
 )

@@ -18,12 +18,17 @@ def _group() -> None:
     """Look at what a run left."""
 
 
-def score(run: Run) -> None:
+def score(
+    run: Run,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Show numbers though answers are missing.")
+    ] = False,
+) -> None:
     """Score a run folder again from its records, without playing anything, and print the table."""
     from bench.cli.show import report
     from bench.run.folder import RunFolder
 
-    report(RunFolder.open(run))
+    report(RunFolder.open(run), partial=partial)
 
 
 @app.command("check")

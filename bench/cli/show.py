@@ -2,66 +2,73 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import PurePath
 from types import TracebackType
 from typing import Self
 
 import typer
 
+from bench.report import Progress, print_scores
 from bench.run.audit import audit_run
 from bench.run.driver import Prepared
 from bench.run.folder import RunFolder
-from bench.run.plan import Play
+from bench.run.plan import Play, owed
 from bench.run.records import Record
 from bench.scoring import score_run
+from shared.messages import Status
 
 __all__ = ["Display", "check_run", "report"]
-
-_EVERY_S = 5.0
 
 
 class Display:
     """Progress of a run, as a context manager."""
 
     def __init__(self, prepared: Prepared) -> None:
-        self._total, self._done, self._last = prepared.questions, 0, time.monotonic()
+        route = prepared.config.system.route
+        total, left = owed(prepared.plays, route), owed(prepared.left, route)
+        self._progress = Progress(owed=total, done=total - left, streams=len(prepared.left))
 
     def __enter__(self) -> Self:
+        self._progress.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        self._progress.__exit__(kind, error, trace)
 
-    def began(self, play: Play, questions: int) -> None:
+    def began(self, opening: str, play: Play, owed: int) -> None:
         """A play has begun."""
+        duration = play.samples[0].streams[0].duration_s
+        self._progress.begin(opening, PurePath(play.uri).name, owed=owed, duration_s=duration)
+
+    def reached(self, opening: str, t: float) -> None:
+        """Stream time went on."""
+        self._progress.advance(opening, t)
 
     def recorded(self, record: Record) -> None:
         """A record is durable."""
-        self._done += 1
-        if time.monotonic() - self._last > _EVERY_S:
-            self._last = time.monotonic()
-            typer.echo(f"{self._done} finals, {self._total} questions")
+        self._progress.answered(record.opening, failed=record.status is not Status.OK)
 
-    def ended(self, play: Play, *, dropped: int = 0) -> None:
-        """A play has all its finals."""
+    def ended(self, opening: str) -> None:
+        """A play is over."""
+        self._progress.end(opening)
 
 
-def report(folder: RunFolder) -> None:
+def report(folder: RunFolder, *, partial: bool = False) -> None:
     """Score, print the table, and audit; exits 1 when a record breaks a rule."""
-    scores = score_run(folder)
-    for part in scores.scores.parts:
-        for row in part.rows:
-            typer.echo(f"{part.part} {row.path} {row.accuracy} ok={row.ok} error={row.error}")
-    check_run(folder)
+    print_scores(score_run(folder, partial=partial))
+    check_run(folder, complete=not partial)
 
 
-def check_run(folder: RunFolder) -> None:
+def check_run(folder: RunFolder, *, complete: bool = True) -> None:
     """Print what the audit found; exits 1 when a record breaks a rule."""
-    found = audit_run(folder)
+    found = audit_run(folder, complete=complete)
     for violation in found.violations:
         typer.echo(str(violation), err=True)
-    typer.echo(f"audit: {found.finals} finals, {len(found.violations)} violations   {folder.path}")
+    verdict = (
+        f"{len(found.violations)} violations" if found.violations else "all causal, unique and accounted for"
+    )
+    typer.echo(f"audit: {found.finals} finals, {verdict}\nrun folder: {folder.path}")
     if found.violations:
         raise typer.Exit(1)

@@ -13,27 +13,34 @@ __all__ = ["Listener", "Silent"]
 class Listener(Protocol):
     """Told of what happens, in the run's own thread; must return at once."""
 
-    def began(self, play: Play, questions: int) -> None:
-        """A play has begun."""
+    def began(self, opening: str, play: Play, owed: int) -> None:
+        """A play has begun, which owes so many finals."""
+        ...
+
+    def reached(self, opening: str, t: float) -> None:
+        """All up to stream time `t` has been seen."""
         ...
 
     def recorded(self, record: Record) -> None:
         """A record is durable."""
         ...
 
-    def ended(self, play: Play, *, dropped: int = 0) -> None:
-        """A play has all its finals; `dropped` frames were lost on the way (live mode)."""
+    def ended(self, opening: str) -> None:
+        """A play is over."""
         ...
 
 
 class Silent:
     """Hears nothing."""
 
-    def began(self, play: Play, questions: int) -> None:
+    def began(self, opening: str, play: Play, owed: int) -> None:
+        """Nothing."""
+
+    def reached(self, opening: str, t: float) -> None:
         """Nothing."""
 
     def recorded(self, record: Record) -> None:
         """Nothing."""
 
-    def ended(self, play: Play, *, dropped: int = 0) -> None:
+    def ended(self, opening: str) -> None:
         """Nothing."""

@@ -17,7 +17,7 @@ from bench.run.config import RunConfig
 from bench.run.folder import RunWriter
 from bench.run.listener import Listener
 from bench.run.live import emitted, play_live
-from bench.run.plan import Play, opened, questions
+from bench.run.plan import Play, opened, owed, questions
 from bench.run.pulse import Pulse
 from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
@@ -96,15 +96,21 @@ async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse) -> None:
         write=write,
         emitted=when,
     )
-    session = Session(bus, request, pulse=pulse, on_final=asking.on_final)
-    job.listener.began(play, len(items))
+    session = Session(
+        bus,
+        request,
+        pulse=pulse,
+        on_final=asking.on_final,
+        on_time=lambda t: job.listener.reached(request.opening, t),
+    )
+    job.listener.began(request.opening, play, owed([play], job.config.system.route))
     async with session.running():
         if mode == "live":
             await play_live(session, asking, items, pulse, answer_s=job.config.stream.answer_s)
         else:
             await play_capacity(session, asking, items, pulse)
     pulse.beat()
-    job.listener.ended(play, dropped=session.dropped)
+    job.listener.ended(request.opening)
 
 
 async def _close_earlier(job: Job, play: Play, attempt: int, bus: Bus) -> None:

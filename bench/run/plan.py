@@ -6,7 +6,7 @@ A play's number is its place in the data set, so that a resumed run and a rerun 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bench.data import AskedQuestion, Dataset, Sample, to_questions
@@ -14,7 +14,7 @@ from shared.messages import Open, Profile
 from shared.routing import Decision, StreamState, policy
 from shared.subjects import opening_id
 
-__all__ = ["Due", "Play", "by_time", "decided", "opened", "plan", "questions"]
+__all__ = ["Due", "Play", "by_time", "decided", "opened", "owed", "plan", "questions"]
 
 
 class Play(NamedTuple):
@@ -59,6 +59,11 @@ def by_time(asked: list[AskedQuestion]) -> Iterator[Due]:
 def decided(item: AskedQuestion, route: str) -> Decision:
     """Where a policy sends a question: what the router will say, too."""
     return policy(route).decide(item.question, StreamState(item.ask_s))
+
+
+def owed(plays: Iterable[Play], route: str) -> int:
+    """How many finals these plays owe."""
+    return sum(len(decided(item, route).paths) for play in plays for item in questions(play, "plan"))
 
 
 def opened(play: Play, *, run: str, attempt: int, profile: Profile) -> Open:

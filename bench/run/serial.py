@@ -8,7 +8,7 @@ from typing import Any
 from bench.data import AskedQuestion
 from bench.run.offline import Offline
 from bench.run.orchestrate import Job
-from bench.run.plan import Play, opened, questions
+from bench.run.plan import Play, opened, owed, questions
 from bench.run.records import Play as PlayStamp
 from bench.run.records import record_of
 from bench.run.stop import Stop
@@ -37,13 +37,14 @@ def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory) ->
     items = questions(play, request.opening)
     stamp = PlayStamp(job.run, request.opening, play.number, attempt, "offline")
     offline = Offline(request, play, s1=s1, s2=s2, memory=memory)
-    job.listener.began(play, len(items))
+    job.listener.began(request.opening, play, owed([play], job.config.system.route))
     for item in items:
         if stop.is_set():
             return
         _answer(job, offline, item, stamp)
+        job.listener.reached(request.opening, item.ask_s)
     memory.delete(opening=request.opening)
-    job.listener.ended(play)
+    job.listener.ended(request.opening)
 
 
 def _answer(job: Job, offline: Offline, item: AskedQuestion, stamp: PlayStamp) -> None:

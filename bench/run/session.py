@@ -57,11 +57,19 @@ class Session:
     """What the reader said about a source that can't be read on; its `t` is the last good frame's."""
     finals: dict[tuple[str, Path], Final]
 
-    def __init__(self, bus: Bus, opened: Open, *, pulse: Pulse, on_final: Callable[[Final], None]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        opened: Open,
+        *,
+        pulse: Pulse,
+        on_final: Callable[[Final], None],
+        on_time: Callable[[float], None],
+    ) -> None:
         self.opened, self.bus = opened, bus
         self.watermark, self.started, self.broken, self.finals = -1.0, None, None, {}
         self.dropped = 0
-        self._pulse, self._on_final = pulse, on_final
+        self._pulse, self._on_final, self._on_time = pulse, on_final, on_time
         self._changed = asyncio.Event()
         self._log = get_logger(stream=opened.opening)
 
@@ -109,18 +117,24 @@ class Session:
         self._changed = asyncio.Event()
 
     async def _keep_open(self) -> None:
-        subject = subjects.reader_ctl("open")
         while True:
-            pause = _KEEP_ALIVE_S
             try:
-                reply = await self.bus.request(subject, self.opened, OpenReply)
-                if not reply.accepted:
-                    self._log.warning("open_refused", reason=reply.reason)
+                reply = await self._open()
+                pause = _KEEP_ALIVE_S if reply.accepted else _NO_READER_S
             except NoResponders:
                 pause = _NO_READER_S  # every reader is full, or none is there: wait for one
             except TransportError as error:
-                self._log.warning("open_failed", error=str(error))
+                pause = _NO_READER_S
+                self._log.info("open_failed", error=str(error))
             await asyncio.sleep(pause)
+
+    async def _open(self) -> OpenReply:
+        """Ask the holder, who hears this even when it is full; else any reader."""
+        holder = subjects.reader_ctl(f"open.{self.opened.opening}")
+        try:
+            return await self.bus.request(holder, self.opened, OpenReply)
+        except NoResponders:
+            return await self.bus.request(subjects.reader_ctl("open"), self.opened, OpenReply)
 
     async def _events(self) -> None:
         subject = subjects.event(self.opened.opening, "*")
@@ -133,6 +147,7 @@ class Session:
     def _hear(self, event: Event, stored: Stored) -> None:
         if event.kind is EventKind.WATERMARK and event.t is not None:
             self.watermark = max(self.watermark, event.t)
+            self._on_time(self.watermark)
         elif event.kind is EventKind.STARTED and self.started is None:
             self.started = Instant(time.monotonic(), stored.time)
         elif event.kind is EventKind.ERROR:

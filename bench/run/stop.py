@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -39,13 +40,16 @@ class Stop:
 
 @contextmanager
 def on_signals(stop: Stop) -> Iterator[None]:
-    """The first SIGINT or SIGTERM sets `stop`; the second one interrupts at once. For the main thread."""
+    """The first SIGINT or SIGTERM sets `stop`; the second one interrupts at once."""
 
     def heard(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can hear signals
+        return
     saved = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

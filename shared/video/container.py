@@ -49,6 +49,8 @@ class ContainerSource:
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "FRAME" if threads > 1 else "NONE"
         self.end = Fraction(0)
+        self._last_dts: int | None = None
+        self._packets_end = 0
         self._rate = self._stream.average_rate or self._stream.guessed_rate
         known_start = not self.live and self._stream.start_time is not None
         self._start = self._stream.start_time if known_start else None
@@ -90,16 +92,33 @@ class ContainerSource:
             except av.FFmpegError as error:
                 if self.live:
                     continue
-                yield from self._held_back(packet)
+                yield from self._sound(self._flushed(), packet.dts)
                 raise self._damaged(error) from error
+            if packet.size:
+                self._last_dts = packet.dts
+                self._packets_end = max(self._packets_end, (packet.pts or 0) + (packet.duration or 0))
+            elif self._is_cut():
+                decoded = self._sound(decoded, self._last_dts)
             yield from decoded
 
-    def _held_back(self, damaged: av.Packet) -> list[VideoFrame]:
-        """Pictures from before the damage that the decoder still holds, to put them in display order."""
+    def _flushed(self) -> list[VideoFrame]:
+        """Pictures that the decoder still holds, to put them in display order."""
         with suppress(av.FFmpegError):
-            held = self._stream.codec_context.decode(None)
-            return [f for f in held if damaged.pts is None or f.pts is None or f.pts < damaged.pts]
+            return self._stream.codec_context.decode(None)
         return []
+
+    @staticmethod
+    def _sound(held: list[VideoFrame], lost_dts: int | None) -> list[VideoFrame]:
+        """Those before which none is missing: what was lost would be shown at `lost_dts` or later."""
+        return [
+            frame for frame in held if lost_dts is not None and frame.pts is not None and frame.pts < lost_dts
+        ]
+
+    def _is_cut(self) -> bool:
+        declared = self._declared_end()
+        step = 1 / self._rate if self._rate else Fraction(0)
+        reached = (self._packets_end - (self._start or 0)) * self._time_base
+        return not self.live and declared is not None and reached + max(_SLACK, 2 * step) < declared
 
     def _seek(self, t: float) -> None:
         offset = (self._start or 0) + int(t / self._time_base)
@@ -116,10 +135,9 @@ class ContainerSource:
     def _require_whole(self) -> None:
         """A cut file ends in silence, as far as FFmpeg is concerned; the declared duration tells."""
         declared = self._declared_end()
-        step = 1 / self._rate if self._rate else Fraction(0)
         if not self.end and not self._stream.frames:
             raise VideoError(f"video {self.uri!r} holds no picture: give a file with at least one")
-        if declared is not None and self.end + max(_SLACK, 2 * step) < declared:
+        if declared is not None and self._is_cut():
             raise VideoError(
                 f"video {self.uri!r} is cut off at {float(self.end):.3f} s of {float(declared):.3f} s:"
                 " copy or encode it again"
@@ -132,7 +150,13 @@ class ContainerSource:
         tag = self._stream.metadata.get("DURATION", "")
         if tag.count(":") == 2:
             hours, minutes, seconds = tag.split(":")
-            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+            # Matroska's tag counts from time 0, not from the first picture.
+            return (
+                int(hours) * 3600
+                + int(minutes) * 60
+                + Fraction(seconds)
+                - (self._start or 0) * self._time_base
+            )
         return None
 
     def _damaged(self, error: Exception) -> VideoError:

@@ -1,0 +1,243 @@
+"""Frames of one source, decoded in threads and taken from the event loop.
+
+`PooledFrames` decodes a few frames ahead, in short turns on a pool that all streams share, so a stream that
+waits holds no thread. `LiveFrames` gives a live input, which blocks, a thread of its own and keeps only the
+newest frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import NamedTuple, Protocol
+
+from shared.errors import VideoError
+from shared.messages import VideoSpec
+from shared.telemetry import counter
+from shared.video import Frame, FrameStream, frames
+
+__all__ = ["Frames", "LiveFrames", "PooledFrames", "Resume"]
+
+_DECODE_S = counter(
+    "reader_decode_seconds_total", "Seconds of thread time spent on decoding and encoding frames"
+)
+_TURN_S = 0.05
+
+
+class Resume(NamedTuple):
+    """The last frame that is already in the log; the default is none."""
+
+    index: int = -1  # type: ignore[assignment]  # the field's own name, although tuples have a method of it
+    t: float = -1.0
+
+
+class Frames(Protocol):
+    """A source's frames for one consumer on the event loop."""
+
+    end_t: float
+    """Seconds of stream time that were decoded; final once `peek` gave None or raised."""
+
+    async def peek(self) -> Frame | None:
+        """The next frame, left in place; None at the end. Raises `VideoError` at the damage, each time."""
+        ...
+
+    def pop(self) -> None:
+        """Take away the frame that `peek` gave."""
+        ...
+
+    def more(self) -> bool:
+        """Whether a frame behind the next one is decoded already."""
+        ...
+
+    async def close(self) -> None:
+        """Stop decoding; returns when no thread works on this source any more."""
+        ...
+
+
+class _Turn(NamedTuple):
+    """What one turn on the pool brought."""
+
+    frames: list[Frame]
+    over: bool
+    end_t: float
+    error: VideoError | None = None
+
+
+class PooledFrames:
+    """Frames of a file, folder or synthetic stream."""
+
+    def __init__(
+        self, pool: Executor, uri: str, spec: VideoSpec, *, resume: Resume, ahead: int, live: bool
+    ) -> None:
+        self._pool, self._uri, self._spec, self._resume = pool, uri, spec, resume
+        self._ahead, self._live_mode = ahead, live
+        self._ready: deque[Frame] = deque()
+        self._stream: FrameStream | None = None
+        self._turn: asyncio.Future[_Turn] | None = None
+        self._over = False
+        self._error: VideoError | None = None
+        self._stopped = False
+        self.end_t = 0.0
+
+    async def peek(self) -> Frame | None:
+        """See `Frames`."""
+        while not self._ready and not self._over:
+            self._start_turn()
+            await self._finish_turn()
+        if self._ready:
+            return self._ready[0]
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def pop(self) -> None:
+        """See `Frames`; the next turn begins when half of what may wait is gone."""
+        self._ready.popleft()
+        if self._turn is not None and self._turn.done():
+            self._take(self._turn.result())
+        if len(self._ready) <= self._ahead // 2 and not self._over:
+            self._start_turn()
+
+    def more(self) -> bool:
+        """See `Frames`."""
+        return len(self._ready) > 1
+
+    async def close(self) -> None:
+        """See `Frames`."""
+        self._stopped = True
+        if self._turn is not None:
+            await asyncio.wait([self._turn])
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await asyncio.get_running_loop().run_in_executor(self._pool, stream.close)
+
+    def _start_turn(self) -> None:
+        if self._turn is None and not self._stopped:
+            room = self._ahead - len(self._ready)
+            self._turn = asyncio.get_running_loop().run_in_executor(self._pool, self._decode, max(1, room))
+
+    async def _finish_turn(self) -> None:
+        if self._turn is not None:
+            # Shielded: who waits may be cancelled, the thread may not.
+            self._take(await asyncio.shield(self._turn))
+
+    def _take(self, turn: _Turn) -> None:
+        self._turn = None
+        self._ready.extend(turn.frames)
+        self._over, self._error, self.end_t = turn.over, turn.error, turn.end_t
+
+    def _decode(self, room: int) -> _Turn:
+        """One turn, in a thread: up to `room` frames, or as many as some hundredths of a second allow."""
+        began = time.perf_counter()
+        got: list[Frame] = []
+        try:
+            stream = self._opened()
+            while len(got) < room and (not got or time.perf_counter() - began < _TURN_S):
+                frame = next(stream, None)
+                if frame is None:
+                    return _Turn(got, True, stream.end_t)
+                got.append(frame)
+            return _Turn(got, False, stream.end_t)
+        except VideoError as error:
+            return _Turn(got, True, self._stream.end_t if self._stream else 0.0, error)
+        finally:
+            _DECODE_S.inc(time.perf_counter() - began)
+
+    def _opened(self) -> FrameStream:
+        if self._stream is None:
+            self._stream = frames(
+                self._uri,
+                self._spec,
+                after=self._resume.index,
+                after_t=self._resume.t,
+                stop=lambda: self._stopped,
+            )
+            if self._stream.info.live and not self._live_mode:
+                self._stream.close()
+                raise VideoError(f"video {self._uri!r} is a live input: play it with mode: live")
+        return self._stream
+
+
+class LiveFrames:
+    """Frames of a camera or an RTSP address; `on_drop(t)` hears of each that was dropped as too old.
+
+    A successor of a reader can't go back in time: `resume` only says from which index and time to count on.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        spec: VideoSpec,
+        *,
+        resume: Resume,
+        position: float,
+        ahead: int,
+        on_drop: Callable[[float], None],
+    ) -> None:
+        self._uri, self._spec, self._ahead, self._on_drop = uri, spec, ahead, on_drop
+        self._first, self._shift = resume.index + 1, max(position, 0.0)
+        self._ready: deque[Frame] = deque()
+        self._fresh = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._over, self._stopped = False, False
+        self._error: VideoError | None = None
+        self.end_t = 0.0
+        # A daemon: a network that is silent must not hold up the end of the process.
+        threading.Thread(target=self._read, name="live-input", daemon=True).start()
+
+    async def peek(self) -> Frame | None:
+        """See `Frames`."""
+        while not self._ready and not self._over:
+            self._fresh.clear()
+            await self._fresh.wait()
+        if self._ready:
+            return self._ready[0]
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def pop(self) -> None:
+        """See `Frames`."""
+        if self._ready:
+            self._ready.popleft()
+
+    def more(self) -> bool:
+        """See `Frames`."""
+        return len(self._ready) > 1
+
+    async def close(self) -> None:
+        """See `Frames`; the thread ends with its next picture or the input's timeout."""
+        self._stopped = True
+
+    def _read(self) -> None:
+        error: VideoError | None = None
+        try:
+            stream = frames(self._uri, self._spec, stop=lambda: self._stopped)
+            for frame in stream:
+                self._call(
+                    self._put, frame._replace(index=frame.index + self._first, t=frame.t + self._shift)
+                )
+        except VideoError as broken:
+            error = broken
+        self._call(self._end, error)
+
+    def _call(self, what: Callable[..., None], value: Frame | VideoError | None) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(what, value)
+
+    def _put(self, frame: Frame) -> None:
+        # The one at the head may be in the consumer's hands: it stays.
+        if len(self._ready) > self._ahead:
+            self._on_drop(self._ready[1].t)
+            del self._ready[1]
+        self._ready.append(frame)
+        self.end_t = frame.t
+        self._fresh.set()
+
+    def _end(self, error: VideoError | None) -> None:
+        self._error, self._over = error, True
+        self._fresh.set()

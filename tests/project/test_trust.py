@@ -1,0 +1,267 @@
+"""The broker's configuration: each user can do its work over the bus, and nothing that is another's."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from live_broker import Broker
+
+from shared import subjects
+from shared.bus import Bus, FrameLog, Meta, discover, init_topology
+from shared.errors import NoResponders, TransportError
+from shared.messages import (
+    Answer,
+    Credit,
+    DeadLetter,
+    Done,
+    Event,
+    EventKind,
+    Grant,
+    Open,
+    OpenReply,
+    Place,
+    PlaceReply,
+    Profile,
+    Question,
+    RouteStamp,
+    S2Job,
+    Search,
+    SearchReply,
+)
+from shared.messages import (
+    Path as Way,
+)
+from shared.settings import BusSettings
+
+pytestmark = pytest.mark.nats
+
+CONFIG = (Path(__file__).resolve().parents[2] / "deploy/nats/nats.conf").read_text()
+USERS = ("admin", "bench", "reader", "router", "s1", "s2", "memory")
+OPEN = Open(opening="run_0_0", run="run", uri="synth:", profile=Profile())
+QUESTION = Question(opening="run_0_0", key="k1", sample="s", t_ask=1.0, text="?")
+STAMP = RouteStamp(route="both")
+
+
+def password(user: str) -> str:
+    return f"p{user}"
+
+
+@pytest.fixture(scope="module")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker with the shipped users; store and ports are the test's own."""
+    config = re.sub(r"(http|store_dir): .*\n", "", CONFIG)
+    config = re.sub(r"\$NATS_PW_(\w+)", lambda found: password(found[1].lower()), config)
+    broker = Broker(tmp_path_factory.mktemp("nats"), config).start()
+    asyncio.run(init_topology(settings(broker.url, "admin")))
+    yield broker.url
+    broker.kill()
+
+
+def settings(url: str, user: str) -> BusSettings:
+    return BusSettings(
+        nats_url=url, nats_user=user, nats_password=password(user), lease_ttl_s=6, request_timeout_s=2
+    )
+
+
+@asynccontextmanager
+async def buses(url: str, *users: str) -> AsyncIterator[list[Bus]]:
+    connected = [await Bus.connect(settings(url, user), name=user) for user in users]
+    try:
+        yield connected
+        # A refusal is told apart from the call that met it; a flow-control reply, say, would just stall.
+        assert [bus.connection._last_error for bus in connected if bus.connection._last_error] == []
+    finally:
+        for bus in connected:
+            await bus.drain()
+
+
+def answer(path: Way, key: str) -> Answer:
+    return Answer(opening="run_0_0", key=key, path=path, t_ask=1.0, route=STAMP)
+
+
+async def test_a_reader_leases_logs_reports_and_listens(trusted: str) -> None:
+    async with buses(trusted, "reader", "bench", "s1") as (reader, bench, s1):
+        heard: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def opened(message: Open, meta: Meta) -> OpenReply:
+            return OpenReply(accepted=True, reader="r")
+
+        async def hear(message: Grant | Credit | Event, meta: Meta) -> None:
+            heard.put_nowait(message)
+
+        await reader.serve(subjects.reader_ctl("open"), Open, opened, queue="reader")
+        await reader.serve(subjects.reader_ctl(f"open.{OPEN.opening}"), Open, opened)
+        await reader.listen(subjects.grant(OPEN.opening), Grant, hear)
+        await reader.listen(subjects.credit(OPEN.opening), Credit, hear)
+        await reader.listen(subjects.event(OPEN.opening, EventKind.CLOSED), Event, hear)
+        assert (await bench.request(subjects.reader_ctl("open"), OPEN, OpenReply)).accepted
+        assert (await reader.request(subjects.reader_ctl(f"open.{OPEN.opening}"), OPEN, OpenReply)).accepted
+        await bench.publish(subjects.grant(OPEN.opening), Grant(opening=OPEN.opening, t=1.0))
+        await s1.publish(subjects.credit(OPEN.opening), Credit(opening=OPEN.opening, index=0))
+        await bench.publish_event(Event(opening=OPEN.opening, kind=EventKind.CLOSED))
+        assert {type(await asyncio.wait_for(heard.get(), 5)) for _ in range(3)} == {Grant, Credit, Event}
+
+        lease = reader.lease(subjects.READER_BUCKET, OPEN.opening, holder="r", ttl=6)
+        assert await lease.take()
+        assert await reader.lease_holder(subjects.READER_BUCKET, OPEN.opening)
+        for live in (True, False):
+            log = FrameLog(reader, OPEN.opening, live=live)
+            assert await log.resume() is None
+            seq = await log.append("frame", index=0, t=0.0, jpeg=b"x", epoch=lease.epoch)
+            assert [record.seq for record in await log.index()] == [seq]
+        await log.purge_below(seq)
+        await reader.publish_event(Event(opening=OPEN.opening, kind=EventKind.STARTED))
+        assert await reader.last(subjects.EVENTS, subjects.event(OPEN.opening, EventKind.STARTED))
+        await lease.release()
+
+
+async def test_a_router_follows_openings_watches_owners_places_and_queues(trusted: str) -> None:
+    async with buses(trusted, "router", "s1", "bench") as (router, s1, bench):
+
+        async def adopt(place: Place, meta: Meta) -> PlaceReply:
+            return PlaceReply(accepted=True, owner="w")
+
+        await s1.serve(subjects.S1_PLACE, Place, adopt, queue="s1")
+        assert (await router.request(subjects.S1_PLACE, Place(open=OPEN), PlaceReply)).accepted
+        lease = s1.lease(subjects.OWNER_BUCKET, OPEN.opening, holder="w", ttl=6)
+        assert await lease.take()
+        async with aclosing(router.watch_leases(subjects.OWNER_BUCKET)) as changes:
+            change = await asyncio.wait_for(anext(changes), 5)
+        assert change.info is not None
+        assert await router.lease_holder(subjects.OWNER_BUCKET, OPEN.opening)
+        await lease.release()
+
+        await router.publish_event(Event(opening=OPEN.opening, kind=EventKind.OPENED, open=OPEN))
+        every = subjects.event("*", EventKind.OPENED)
+        async with aclosing(router.follow(subjects.EVENTS, every, last_per_subject=True)) as events:
+            assert Event.from_bytes((await asyncio.wait_for(anext(events), 5)).body).open == OPEN
+        with pytest.raises(NoResponders):
+            await router.request(subjects.s1("nobody_0_0"), Done(), Done)
+        assert await router.enqueue(S2Job(question=QUESTION, profile=Profile(), route=STAMP, attempt=7))
+        assert await router.publish_answer(answer(Way.S1, "refused"))
+        assert await router.publish_answer(answer(Way.S2, "refused"))
+        await router.announce("router", version="1.0.0", metadata={"worker": "w"}, stats=dict)
+        assert [found.service for found in await discover(bench)] == ["router"]
+
+
+async def test_an_s1_worker_counts_follows_answers_and_notes(trusted: str) -> None:
+    async with buses(trusted, "s1", "reader", "memory") as (s1, reader, memory):
+
+        async def store(message: Done, meta: Meta) -> Done:
+            return message
+
+        await memory.serve(subjects.MEM_UPSERT, Done, store, queue="memory")
+        assert (await s1.request(subjects.MEM_UPSERT, Done(), Done)).ok
+        assert await s1.bump(subjects.STANDING_BUCKET, "run_1_0.k1") == 1
+        for live in (True, False):
+            await FrameLog(reader, "run_1_0", live=live).append("frame", index=0, t=0.0, jpeg=b"x")
+            async with aclosing(FrameLog(s1, "run_1_0", live=live).follow()) as records:
+                assert (await asyncio.wait_for(anext(records), 5)).jpeg == b"x"
+        assert await s1.publish_answer(answer(Way.S1, "k1"))
+        assert await s1.answered("run_0_0", "k1", Way.S1)
+        assert await s1.last(subjects.EVENTS, subjects.event("run_1_0", EventKind.CLOSED)) is None
+        await s1.dead_letter(DeadLetter(service="s1", reason="poison"))
+
+
+async def test_an_s2_worker_pulls_reads_searches_answers_and_acknowledges(trusted: str) -> None:
+    async with buses(trusted, "s2", "router", "reader", "memory") as (s2, router, reader, memory):
+
+        async def find(search: Search, meta: Meta) -> SearchReply:
+            return SearchReply()
+
+        await memory.serve(subjects.MEM_SEARCH, Search, find, queue="memory")
+        await FrameLog(reader, "run_2_0", live=False).append("frame", index=0, t=0.0, jpeg=b"x")
+        await router.enqueue(S2Job(question=QUESTION, profile=Profile(), route=STAMP))
+        async with aclosing(s2.jobs(slots=lambda: 1)) as jobs:
+            job = await asyncio.wait_for(anext(jobs), 5)
+            await job.progress()
+            log = FrameLog(s2, "run_2_0", live=False)
+            record = await log.fetch((await log.index())[0].seq)
+            assert record is not None
+            assert record.jpeg == b"x"
+            search = Search(opening="run_2_0", text="?", t_max=1.0)
+            assert await s2.request(subjects.MEM_SEARCH, search, SearchReply) == SearchReply()
+            assert await s2.publish_answer(answer(Way.S2, "k1"))
+            assert await s2.answered("run_0_0", "k1", Way.S2)
+            await job.ack()
+        await s2.dead_letter(DeadLetter(service="s2", reason="poison"))
+
+
+async def test_the_bench_collects_events_and_answers(trusted: str) -> None:
+    async with buses(trusted, "bench", "s1") as (bench, s1):
+        await s1.publish_event(Event(opening="run_3_0", kind=EventKind.WATERMARK, t=1.0))
+        await s1.publish_answer(answer(Way.S1, "k3"))
+        async with aclosing(bench.follow(subjects.EVENTS, subjects.event("run_3_0", "*"))) as events:
+            assert await asyncio.wait_for(anext(events), 5)
+        async with aclosing(bench.follow(subjects.ANSWERS, subjects.answers("run_0_0"))) as answers:
+            assert await asyncio.wait_for(anext(answers), 5)
+
+
+FORBIDDEN = [
+    ("reader", "dsb.v1.answer.run_0_0.k.s1.final"),
+    ("reader", "$KV.dsb_owner.run_0_0"),
+    ("reader", "$JS.API.STREAM.DELETE.DSB_FRAMES_CAP"),
+    ("reader", "$JS.API.STREAM.PURGE.DSB_ANSWERS"),
+    ("router", "dsb.v1.frame.cap.run_0_0"),
+    ("router", "$KV.dsb_owner.run_0_0"),
+    ("s1", "dsb.v1.answer.run_0_0.k.s2.final"),
+    ("s1", "dsb.v1.frame.cap.run_0_0"),
+    ("s1", "dsb.v1.s2.job.run_0_0"),
+    ("s2", "dsb.v1.answer.run_0_0.k.s1.final"),
+    ("s2", "dsb.v1.mem.upsert"),
+    ("s2", "$KV.dsb_owner.run_0_0"),
+    ("s2", "$JS.API.CONSUMER.CREATE.DSB_S2_JOBS"),
+    ("memory", "dsb.v1.answer.run_0_0.k.s2.final"),
+    ("memory", "dsb.v1.s1.run_0_0"),
+    ("bench", "dsb.v1.frame.cap.run_0_0"),
+    ("bench", "dsb.v1.answer.run_0_0.k.s1.final"),
+    ("bench", "dsb.v1.event.run_0_0.watermark"),
+    ("bench", "$JS.API.STREAM.PURGE.DSB_ANSWERS"),
+]
+
+
+@pytest.mark.parametrize(("user", "subject"), FORBIDDEN)
+async def test_a_user_may_not_publish_what_is_anothers(trusted: str, user: str, subject: str) -> None:
+    assert await refused(trusted, user, publish=subject)
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
+async def test_a_user_may_not_listen_to_anothers_inbox_or_to_everything(trusted: str, user: str) -> None:
+    other = USERS[USERS.index(user) - 1]
+    assert await refused(trusted, user, listen=f"_INBOX_{other}.>")
+    assert await refused(trusted, user, listen="dsb.v1.>")
+
+
+async def refused(url: str, user: str, *, publish: str = "", listen: str = "") -> bool:
+    errors: list[str] = []
+
+    async def note(error: Exception) -> None:
+        errors.append(str(error).lower())
+
+    client = await nats.connect(url, user=user, password=password(user), error_cb=note)
+    if publish:
+        await client.publish(publish, b"")
+    else:
+        await client.subscribe(listen)
+    await client.flush()
+    for _ in range(50):
+        if errors:
+            break
+        await asyncio.sleep(0.02)
+    await client.close()
+    return any("permissions violation" in error for error in errors)
+
+
+async def test_who_has_no_password_is_told_in_one_line(trusted: str) -> None:
+    wrong = settings(trusted, "s1").model_copy(
+        update={"nats_password": settings(trusted, "s2").nats_password}
+    )
+    with pytest.raises(TransportError, match="refused user 's1': check DSB_NATS_USER"):
+        await Bus.connect(wrong, name="wrong")

@@ -32,6 +32,7 @@ _DISCONNECTS = counter("bus_disconnects_total", "Times that the connection to th
 _ERRORS = counter("bus_errors_total", "Errors that the broker or its client told asynchronously")
 
 _PING_S = 10
+_NO_RESPONDERS = "503"
 
 
 class Connection:
@@ -42,14 +43,21 @@ class Connection:
     """Grows with every reconnection: ephemeral consumers of an older one may be gone."""
 
     def __init__(
-        self, settings: BusSettings, *, name: str, on_closed: Callable[[], None] | None = None
+        self,
+        settings: BusSettings,
+        *,
+        name: str,
+        on_closed: Callable[[], None] | None = None,
+        failpoints_on: bool = True,
     ) -> None:
         self.settings, self.name = settings, name
         self.nc = Client()
         self.generation = 0
         self.closing = asyncio.Event()
         """Set when we end the connection ourselves."""
-        self._on_closed = on_closed
+        self._on_closed, self._failpoints_on = on_closed, failpoints_on
+        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._asked = 0
         self._up = asyncio.Event()
         self._refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._last_error = ""
@@ -89,6 +97,8 @@ class Connection:
             connect.result()
         except (nats.errors.Error, OSError, ValueError) as error:
             raise TransportError(f"no connection to {self.url}: {error}") from error
+        self._inbox = self.nc.new_inbox()
+        await self.nc.subscribe(f"{self._inbox}.*", cb=self._on_reply)
         self._up.set()
 
     def _why_not(self) -> str:
@@ -129,6 +139,10 @@ class Connection:
     async def _on_disconnected(self) -> None:
         was_up = self._up.is_set()
         self._up.clear()
+        for future in self._waiting.values():
+            # The answer is lost with the connection: waiting on would only cost time.
+            if not future.done():
+                future.set_exception(nats.errors.TimeoutError())
         if was_up and not self.closing.is_set():
             _DISCONNECTS.inc()
             self._log.warning("bus_disconnected")
@@ -138,6 +152,11 @@ class Connection:
         self._up.set()
         _RECONNECTS.inc()
         self._log.info("bus_reconnected")
+
+    async def _on_reply(self, msg: Msg) -> None:
+        future = self._waiting.get(msg.subject.rpartition(".")[2])
+        if future is not None and not future.done():
+            future.set_result(msg)
 
     async def _on_close(self) -> None:
         self._up.clear()
@@ -165,7 +184,8 @@ class Connection:
         self, subject: str, body: bytes, *, headers: Mapping[str, str] | None = None, reply: str = ""
     ) -> None:
         """Send without an answer."""
-        await failpoints.ahit("bus.send", subject)
+        if self._failpoints_on:
+            await failpoints.ahit("bus.send", subject)
         await self.ready()
         guard.check(subject, body, headers or {}, limit=self.nc.max_payload)
         with self._translated(subject):
@@ -180,13 +200,25 @@ class Connection:
         timeout: float | None = None,
     ) -> Msg:
         """Send and wait for the answer; raises `NoResponders`, `BusTimeout`, `PayloadTooLarge`."""
-        await failpoints.ahit("bus.send", subject)
+        if self._failpoints_on:
+            await failpoints.ahit("bus.send", subject)
         left = await self.ready(timeout)
         guard.check(subject, body, headers or {}, limit=self.nc.max_payload)
-        with self._translated(subject, left):
-            return await self.nc.request(
-                subject, body, timeout=left, headers=dict(headers) if headers else None
-            )
+        self._asked += 1
+        token = str(self._asked)
+        future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
+        try:
+            with self._translated(subject, left):
+                sent = dict(headers) if headers else None
+                await self.nc.publish(subject, body, reply=f"{self._inbox}.{token}", headers=sent)
+                async with asyncio.timeout(left):
+                    msg = await future
+                if not msg.data and (msg.headers or {}).get("Status") == _NO_RESPONDERS:
+                    raise nats.errors.NoRespondersError
+        finally:
+            del self._waiting[token]
+        return msg
 
     async def api(self, subject: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Call the JetStream API (`subject` without `$JS.API.`); an `error` is left in the answer."""
@@ -203,7 +235,6 @@ class Connection:
     async def drain(self) -> None:
         """Finish what was received, then close. Pull subscriptions must have ended before."""
         self.closing.set()
-        self._up.set() if self.nc.is_connected else self._up.clear()
         with contextlib.suppress(nats.errors.Error, OSError, asyncio.TimeoutError):
             if self.nc.is_connected:
                 await self.nc.drain()

@@ -19,7 +19,9 @@ from shared.errors import Conflict, DataError, Overloaded
 
 __all__ = ["LeaseChange", "LeaseInfo", "bump", "lease_holder", "watch_leases"]
 
-OPERATION = "KV-Operation"
+_OPERATION = "KV-Operation"
+MARKER_S = 120
+"""How long a marker stays: longer than a watcher may be without connection."""
 _REASON = "Nats-Marker-Reason"
 _TRIES = 50
 
@@ -55,20 +57,22 @@ def subject(bucket: str, key: str) -> str:
 
 def is_marker(stored: Stored) -> bool:
     """Whether this entry says that the key is free."""
-    return OPERATION in stored.headers or _REASON in stored.headers
+    return _OPERATION in stored.headers or _REASON in stored.headers
 
 
 def pack_lease(holder: str, token: str, epoch: int, value: Mapping[str, Any]) -> bytes:
-    """The body of a lease entry; epoch 0 stands for the entry's own revision."""
+    """The body of a lease entry; epoch 0 stands for the entry's own revision, no holder for free."""
     return bytes(msgpack.packb({"holder": holder, "token": token, "epoch": epoch, "value": dict(value)}))
 
 
 def parse_lease(stored: Stored) -> LeaseInfo | None:
-    """The lease of an entry, null for a marker."""
+    """The lease of an entry; null when it says that the key is free."""
     if is_marker(stored):
         return None
     try:
         body = msgpack.unpackb(stored.body, raw=False)
+        if not body["holder"]:
+            return None
         return LeaseInfo(
             str(body["holder"]),
             int(body["epoch"]) or stored.seq,

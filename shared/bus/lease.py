@@ -72,7 +72,7 @@ class Keeper:
         self._loop = loop
 
     async def _connect(self) -> None:
-        self.conn = Connection(self._settings, name=self._name)
+        self.conn = Connection(self._settings, name=self._name, failpoints_on=False)
         await self.conn.open()
 
     async def stop(self) -> None:
@@ -154,7 +154,7 @@ class Lease:
         await self._halt()
         self._token = secrets.token_hex(8)
         stored = await jetstream.last(self._keeper.conn, self._stream, self._subject)
-        if stored is not None and not kv.is_marker(stored):
+        if stored is not None and kv.parse_lease(stored) is not None:
             return False
         began = _now()
         try:
@@ -165,7 +165,7 @@ class Lease:
         if _now() - began >= self._ttl:
             return False
         self._epoch = self._revision = revision
-        self._held, self._renewed = True, began
+        self._renewed, self._held = began, True
         self._task = asyncio.create_task(self._renew())
         return True
 
@@ -228,8 +228,7 @@ class Lease:
             await jetstream.append(
                 self._keeper.conn,
                 self._subject,
-                b"",
-                headers={kv.OPERATION: "DEL"},
+                kv.pack_lease("", self._token, self._epoch, {}),
                 expect_last=self._revision,
                 timeout=self._ttl / 2,
             )

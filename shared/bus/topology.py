@@ -11,6 +11,7 @@ from typing import Any
 from shared import subjects
 from shared.bus.connection import Connection
 from shared.bus.jetstream import failure
+from shared.bus.kv import MARKER_S
 from shared.bus.queue import CONSUMER
 from shared.errors import TransportError
 from shared.logs import get_logger
@@ -20,8 +21,6 @@ __all__ = ["init_topology", "streams"]
 
 _NS = 1_000_000_000
 _DAY_S = 86_400
-_MARKER_S = 120
-"""How long an expiry marker stays: longer than a watcher may be without connection."""
 _EXISTS = {10058, 10065}
 
 
@@ -53,7 +52,7 @@ def _bucket(name: str, ttl_s: float) -> dict[str, Any]:
         allow_rollup_hdrs=True,
         allow_msg_ttl=True,
         deny_delete=True,
-        subject_delete_marker_ttl=_MARKER_S * _NS,
+        subject_delete_marker_ttl=MARKER_S * _NS,
     )
 
 

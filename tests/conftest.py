@@ -31,7 +31,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker with the whole topology, shared by all tests: take openings of your own."""
     broker = Broker(tmp_path_factory.mktemp("nats")).start()
-    asyncio.run(init_topology(BusSettings(nats_url=broker.url, lease_ttl_s=2)))
+    asyncio.run(init_topology(BusSettings(nats_url=broker.url, lease_ttl_s=2, frames_max_per_stream=64)))
     yield broker.url
     broker.kill()
 

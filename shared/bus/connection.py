@@ -230,7 +230,8 @@ class Connection:
         """Return when the broker has seen all that was sent, subscriptions included."""
         left = await self.ready()
         with self._translated("flush", left):
-            await self.nc.flush(timeout=max(1, int(left)))
+            # Shielded: the client breaks its connection when the pong of a cancelled flush arrives.
+            await asyncio.shield(asyncio.ensure_future(self.nc.flush(timeout=max(1, int(left)))))
 
     async def drain(self) -> None:
         """Finish what was received, then close. Pull subscriptions must have ended before."""

@@ -51,7 +51,7 @@ class Query(NamedTuple):
         return {"deliver_policy": "last_per_subject" if self.last_per_subject else "all"}
 
 
-class _Reset(Exception):  # noqa: N818
+class _Reset(Exception):
     """The consumer is no good any more."""
 
 

@@ -187,21 +187,33 @@ class Lease:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._ttl / 3)
-            while True:
-                began = _now()
-                if not self.valid:
-                    self._lose("not renewed in time")
-                    return
-                try:
-                    self._revision = await self._write(self._epoch, self._revision, timeout=self._ttl / 4)
-                    self._renewed = began
-                    break
-                except Conflict as error:
-                    self._lose(str(error))
-                    return
-                except TransportError:
-                    # Tried again while our own clock says that it can still be ours.
-                    await asyncio.sleep(_RETRY_S)
+            if not self.valid:
+                # A process that was paused wakes here.
+                self._lose("not renewed in time")
+                return
+            try:
+                # No longer than our own clock says that it can still be ours.
+                async with asyncio.timeout(self._ttl - (_now() - self._renewed)):
+                    await self._renew_once()
+            except Conflict as error:
+                self._lose(str(error))
+                return
+            except TimeoutError:
+                self._lose("not renewed in time")
+                return
+
+    async def _renew_once(self) -> None:
+        """Write until it is certain; raises `Conflict` when the key went to somebody else."""
+        while True:
+            began = _now()
+            try:
+                self._revision = await self._write(self._epoch, self._revision, timeout=self._ttl / 4)
+                self._renewed = began
+                return
+            except Conflict:
+                raise
+            except TransportError:
+                await asyncio.sleep(_RETRY_S)
 
     def _lose(self, reason: str) -> None:
         self._held = False

@@ -33,7 +33,7 @@ class Broker:
         self.folder, self.port = folder, free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
         self._config = folder / "nats.conf"
-        self._config.write_text(config or "# none\nmax_payload: 1MB\n")
+        self._config.write_text(config or "max_payload: 1MB\n")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Broker:

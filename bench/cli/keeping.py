@@ -1,12 +1,10 @@
-"""What `dsb up`, `dsb ps` and `dsb dlq` do."""
+"""What `dsb up` does."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Sequence
-from contextlib import aclosing
 from pathlib import Path
 
 import typer
@@ -15,13 +13,9 @@ from bench.cli.playing import counts, read
 from bench.run.driver import stack_spec
 from bench.run.embedded import Stack
 from bench.run.stop import Stop, on_signals
-from shared import subjects
-from shared.bus import Bus, ServiceInfo, discover
 from shared.logs import setup
-from shared.messages import DeadLetter
-from shared.settings import BusSettings, load
 
-__all__ = ["keep_up", "settings", "show_letters", "show_services"]
+__all__ = ["keep_up"]
 
 
 def keep_up(config: str, *, port: int, folder: str, scale: Sequence[str], in_process: bool) -> None:
@@ -38,42 +32,3 @@ def keep_up(config: str, *, port: int, folder: str, scale: Sequence[str], in_pro
             )
             asyncio.run(stop.wait())
         typer.echo("stopped")
-
-
-def settings(nats: str) -> BusSettings:
-    """How to reach the broker that the user named."""
-    return load(BusSettings, **({"nats_url": nats} if nats else {}))
-
-
-async def _services(bus_settings: BusSettings, wait_s: float) -> list[ServiceInfo]:
-    bus = await Bus.connect(bus_settings, name="dsb-ps")
-    try:
-        return await discover(bus, wait_s=wait_s)
-    finally:
-        await bus.drain()
-
-
-def show_services(nats: str, wait_s: float) -> None:
-    """One line a worker."""
-    found = asyncio.run(_services(settings(nats), wait_s))
-    if not found:
-        typer.echo("no service answers: start the stack with `dsb up`")
-        raise typer.Exit(1)
-    for info in sorted(found, key=lambda info: (info.service, info.name)):
-        about = {**{k: v for k, v in info.metadata.items() if k != "worker"}, **info.stats}
-        typer.echo(f"{info.service:<8}{info.name:<32}{'  '.join(f'{k}={v}' for k, v in about.items())}")
-
-
-async def _letters(bus_settings: BusSettings) -> list[DeadLetter]:
-    bus = await Bus.connect(bus_settings, name="dsb-dlq")
-    try:
-        async with aclosing(bus.follow(subjects.DLQ, subjects.dlq("*"), stop_at_end=True)) as stored:
-            return [DeadLetter.from_bytes(message.body) async for message in stored]
-    finally:
-        await bus.drain()
-
-
-def show_letters(nats: str) -> None:
-    """One JSON line a letter."""
-    for letter in asyncio.run(_letters(settings(nats))):
-        typer.echo(json.dumps(letter.model_dump(mode="json"), ensure_ascii=False))

@@ -54,7 +54,7 @@ def init(nats: Nats = "") -> None:
     """Make the streams and buckets at a broker, or bring them up to date. May be repeated at any time."""
     import asyncio
 
-    from bench.cli.keeping import settings
+    from bench.cli.looking import settings
     from shared.bus import init_topology
 
     bus = settings(nats)
@@ -70,13 +70,13 @@ def ps(
 
     Example: dsb ps --nats nats://127.0.0.1:4222
     """
-    from bench.cli.keeping import show_services
+    from bench.cli.looking import show_services
 
     show_services(nats, wait)
 
 
 def dlq(nats: Nats = "") -> None:
     """Show the dead letters: questions and jobs that killed those who worked on them."""
-    from bench.cli.keeping import show_letters
+    from bench.cli.looking import show_letters
 
     show_letters(nats)

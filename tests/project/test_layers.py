@@ -77,3 +77,13 @@ def test_what_needs_no_model_starts_without_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit(str({heavy} or ''))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "module", ["bench.cli.app", "bench.cli.looking", "shared.service", "services.router.service"]
+)
+def test_a_services_image_needs_no_package_of_the_bench(module: str) -> None:
+    forbidden = ("yaml", "av", "numpy", "psutil")
+    code = f"import sys, {module}; sys.exit(str([m for m in {forbidden} if m in sys.modules] or ''))"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.stderr.strip() == ""

@@ -1,0 +1,140 @@
+"""The compose stack for end-to-end tests: its own project, passwords and image tag; a developer's is left alone."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import tarfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.run.folder import RunFolder
+from bench.run.records import effective, strip_timings
+
+ROOT = Path(__file__).resolve().parents[2]
+_WHEELS = "dualstreambench/wheels:e2e"
+
+
+def engine_trouble() -> str:
+    """Empty when a Docker engine with compose answers, else why not."""
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{' '.join(command)}: {error}"
+        if ended.returncode:
+            return f"{' '.join(command)}: {ended.stderr.strip().splitlines()[-1:]}"
+    return ""
+
+
+class Compose:
+    """`docker compose` on this project; with Qdrant only when DSB_E2E_QDRANT=1 says that its image can be had."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "deploy").mkdir()
+        script = folder / "deploy/secrets.sh"
+        script.write_text((ROOT / "deploy/secrets.sh").read_text())
+        subprocess.run(["bash", str(script)], check=True, capture_output=True)
+        files = ["docker-compose.yml"]
+        if os.environ.get("DSB_E2E_QDRANT") != "1":
+            files.append("docker-compose.edge.yml")
+        self._command = ["docker", "compose", "--env-file", str(folder / ".env"), "-p", "dsb-e2e"]
+        for name in files:
+            self._command += ["-f", str(ROOT / name)]
+        self._env = {**os.environ, "DSB_TAG": "e2e", "WHEELS_IMAGE": wheels_image()}
+
+    def __call__(self, *args: str, check: bool = True, timeout: float = 600) -> str:
+        """Run it; its stdout. A failure shows what it printed."""
+        ended = subprocess.run(
+            [*self._command, *args], env=self._env, capture_output=True, timeout=timeout, cwd=ROOT
+        )
+        out, err = ended.stdout.decode(errors="replace"), ended.stderr.decode(errors="replace")
+        assert ended.returncode == 0 or not check, f"compose {' '.join(args)}:\n{out[-4000:]}\n{err[-4000:]}"
+        return out
+
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """Run it in the background; both streams into `out.log`."""
+        log = (self.folder / "out.log").open("wb")
+        return subprocess.Popen(
+            [*self._command, *args], env=self._env, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT
+        )
+
+    def containers(self, service: str) -> list[str]:
+        return self("ps", "-q", service).split()
+
+    def log(self) -> str:
+        return (self.folder / "out.log").read_text(errors="replace")[-6000:]
+
+    def fetch(self, run: str) -> RunFolder:
+        """Copy a run folder out of the volume."""
+        args = [
+            "run",
+            "--rm",
+            "-T",
+            "--no-deps",
+            "--entrypoint",
+            "tar",
+            "bench",
+            "-C",
+            "/runs",
+            "-cf",
+            "-",
+            run,
+        ]
+        ended = subprocess.run(
+            [*self._command, *args], env=self._env, capture_output=True, check=True, cwd=ROOT
+        )
+        with tarfile.open(fileobj=io.BytesIO(ended.stdout)) as archive:
+            archive.extractall(self.folder / "runs", filter="data")
+        return RunFolder.open(self.folder / "runs" / run)
+
+
+def wheels_image() -> str:
+    """An image of the wheels that pip is told to look at on this machine (`PIP_FIND_LINKS`), or `scratch`."""
+    folder = os.environ.get("PIP_FIND_LINKS", "")
+    if not folder or not Path(folder).is_dir():
+        return "scratch"
+    with subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE) as tar:
+        subprocess.run(
+            ["docker", "import", "-", _WHEELS], stdin=tar.stdout, check=True, capture_output=True, timeout=300
+        )
+    return _WHEELS
+
+
+def docker(*args: str) -> str:
+    return subprocess.run(
+        ["docker", *args], check=True, capture_output=True, text=True, timeout=120
+    ).stdout.strip()
+
+
+def crash(container: str) -> None:
+    """Kill its process from outside: the engine takes that for a crash, and `docker kill` for a stop by hand."""
+    pid = int(docker("inspect", "-f", "{{.State.Pid}}", container))
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (PermissionError, ProcessLookupError):
+        # Another user's or another machine's engine: stopped by hand and started again is what is left.
+        docker("kill", container)
+        docker("start", container)
+
+
+def restarts(container: str) -> int:
+    return int(docker("inspect", "-f", "{{.RestartCount}}", container))
+
+
+def records(folder: RunFolder) -> list[Mapping[str, Any]]:
+    """What must agree between runs, in an order that doesn't depend on who was faster."""
+    kept = [strip_timings(record) for record in effective(folder.records())]
+    return sorted(kept, key=lambda one: (one["sample"], one["turn"], one["probe"], one["path"]))
+
+
+def wait_for(condition: Any, *, within_s: float, what: str) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
+        time.sleep(0.2)

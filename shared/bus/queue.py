@@ -70,7 +70,7 @@ class Job:
         about = msg.metadata
         self.delivered = about.num_delivered
         self.age_s = max(0.0, time.time() + broker_ahead_s - about.timestamp.timestamp())
-        self.trace = (msg.headers or {}).get(core.TRACE, "")
+        self.subject, self.trace = msg.subject, (msg.headers or {}).get(core.TRACE, "")
 
     async def progress(self) -> None:
         """Keep the job for another `ack_wait`; what fails is only logged."""
@@ -203,7 +203,7 @@ async def jobs(conn: Connection, *, slots: Callable[[], int]) -> AsyncGenerator[
     try:
         while True:
             job = await puller.next()
-            await failpoints.ahit("bus.receive", f"{subjects.S2_JOBS}.{CONSUMER}")
+            await failpoints.ahit("bus.receive", job.subject)
             yield job
     finally:
         await puller.close()

@@ -4,13 +4,16 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from bus_kit import child
+from bus_kit import child, connected, fresh_opening, job
 
-from shared.bus import failpoints
+from shared import subjects
+from shared.bus import FrameLog, Meta, failpoints
 from shared.errors import ConfigError
+from shared.messages import Close, Done, Event, EventKind
 
 _HITS = """
 import sys
@@ -79,3 +82,34 @@ def test_a_rule_that_cannot_be_read_is_quoted() -> None:
     with pytest.raises(ConfigError, match=r"'s1\.x=explode'"):
         failpoints.configure("s1.x=explode")
     failpoints.configure("")
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize("point", ["bus.send", "bus.receive"])
+async def test_every_hop_passes_a_failpoint_with_its_subject(
+    nats_url: str, tmp_path: Path, set_failpoints: Callable[[str], None], point: str
+) -> None:
+    async def done(message: Close, meta: Meta) -> Done:
+        return Done()
+
+    hops = {
+        "ask": "dsb.v1.test.hop",
+        "log": "dsb.v1.frame.cap.",
+        "queue": "dsb.v1.s2.job.",
+        "event": "dsb.v1.event.",
+    }
+    set_failpoints(";".join(f"{point}[{subject}]=sleep:1!{tmp_path / hop}" for hop, subject in hops.items()))
+    opening = fresh_opening()
+    async with connected(nats_url) as bus:
+        await bus.serve("dsb.v1.test.hop", Close, done)
+        await bus.request("dsb.v1.test.hop", Close(opening="a"), Done)
+        log = FrameLog(bus, opening, live=False)
+        await log.append("frame", index=0, t=0.0)
+        await log.index()
+        await bus.publish_event(Event(opening=opening, kind=EventKind.CLOSED))
+        feed = bus.follow(subjects.EVENTS, subjects.event(opening, "*"), stop_at_end=True)
+        assert len([stored async for stored in feed]) == 1
+        await bus.enqueue(job(opening))
+        async with aclosing(bus.jobs(slots=lambda: 1)) as jobs:
+            await (await anext(jobs)).ack()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(hops)

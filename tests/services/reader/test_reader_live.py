@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from reader_kit import Player, ReaderProcess, direct, frames_of, opening, player, reader, until
+from video_files import encode
+
+from services.reader.decoding import LiveFrames, Resume
+from shared import subjects
+from shared.bus import FrameRecord
+from shared.messages import EventKind, Mode, VideoSpec
+
+pytestmark = pytest.mark.nats
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Two seconds."""
+    return encode(tmp_path / "v.mp4")
+
+
+async def _ended(bench: Player) -> list[FrameRecord]:
+    async def look() -> list[FrameRecord] | None:
+        records = await bench.records()
+        return records if records and records[-1].kind == "eos" else None
+
+    return await until(look)
+
+
+async def test_a_live_stream_comes_whole_at_the_pace_of_the_clock(nats_url: str, video: Path) -> None:
+    opened = opening(video, mode=Mode.LIVE)
+    async with reader(nats_url), player(nats_url, opened) as bench:
+        await bench.open()
+        records = await _ended(bench)
+        assert frames_of(records) == direct(opened)
+        first, last = records[0], records[-2]
+        assert last.time - first.time >= 0.9 * (last.t - first.t)
+        started = await bench.bus.last(subjects.EVENTS, subjects.event(opened.opening, EventKind.STARTED))
+        assert started is not None
+        assert started.time <= first.time
+
+
+async def test_a_live_reader_that_falls_behind_drops_late_frames_and_counts_them(
+    nats_url: str, video: Path
+) -> None:
+    opened = opening(video, mode=Mode.LIVE, fps=25)
+    with ReaderProcess(
+        nats_url, "r-slow", failpoints="reader.frame_published=sleep:200", dropped_every_s=0.3
+    ):
+        async with player(nats_url, opened) as bench:
+            await bench.open()
+            records = await _ended(bench)
+            shown = [f.index for f in frames_of(records)]
+            dropped = await bench.events(EventKind.DROPPED)
+            assert shown == sorted(set(shown))
+            assert 3 < len(shown) < 40
+            assert sum(event.count for event in dropped) == 50 - len(shown)
+            assert 0 < len(dropped) < 20
+            assert frames_of(records)[-1] == direct(opened)[shown[-1]]
+
+
+async def test_a_live_stream_that_is_taken_over_goes_on_where_the_clock_is(
+    nats_url: str, tmp_path: Path
+) -> None:
+    opened = opening(encode(tmp_path / "v.mp4", count=250), mode=Mode.LIVE)
+    async with player(nats_url, opened) as bench:
+        with ReaderProcess(nats_url, "r-first", failpoints="reader.frame_published=kill@5") as first:
+            await bench.open()
+            first.process.wait(20)
+        async with reader(nats_url, "r-second"):
+
+            async def second() -> list[FrameRecord] | None:
+                await bench.open()
+                records = await bench.records()
+                return records if len(records) > 9 else None
+
+            records = await until(second)
+            indices = [r.index for r in records]
+            assert indices == sorted(set(indices))
+            assert indices[5] > 5
+            started = await bench.bus.last(subjects.EVENTS, subjects.event(opened.opening, EventKind.STARTED))
+            assert started is not None
+            assert all(abs(r.time - started.time - r.t) < 0.5 for r in records[6:])
+
+
+async def test_a_missing_live_source_is_an_error_and_never_starts(nats_url: str, tmp_path: Path) -> None:
+    async with reader(nats_url), player(nats_url, opening(tmp_path / "no.mp4", mode=Mode.LIVE)) as bench:
+        await bench.open()
+        assert [r.kind for r in await _ended(bench)] == ["eos"]
+        assert "no.mp4" in (await bench.events(EventKind.ERROR))[0].text
+        assert await bench.events(EventKind.STARTED) == []
+
+
+async def test_a_live_input_keeps_the_newest_frames_and_counts_the_others(video: Path) -> None:
+    dropped: list[float] = []
+    source = LiveFrames(
+        str(video), VideoSpec(fps=25), resume=Resume(), position=0.0, ahead=4, on_drop=dropped.append
+    )
+    head = await source.peek()
+    assert head is not None
+    while len(dropped) < 45:
+        await asyncio.sleep(0.01)
+    kept = []
+    while (frame := await source.peek()) is not None:
+        kept.append(frame.index)
+        source.pop()
+    assert kept[0] == head.index == 0
+    assert kept[-4:] == [46, 47, 48, 49]
+    assert len(kept) + len(dropped) == 50
+    await source.close()
+
+
+async def test_a_live_input_that_is_taken_over_counts_on(video: Path) -> None:
+    source = LiveFrames(
+        str(video), VideoSpec(fps=5), resume=Resume(9, 1.8), position=7.5, ahead=64, on_drop=lambda t: None
+    )
+    first = await source.peek()
+    assert first is not None
+    assert (first.index, first.t) == (10, 7.5)
+    await source.close()

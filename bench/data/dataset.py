@@ -127,4 +127,4 @@ def _remedy(kind: str) -> str:
 
 
 def _fail(file: Path, pointer: str, text: str, remedy: str) -> NoReturn:
-    raise DataError(f"{file}: {pointer}: {text}; {remedy}")
+    raise DataError(f"{file}: {' '.join(pointer.split())}: {text}; {remedy}")

@@ -48,8 +48,8 @@ class _Totals:
 class Progress:
     """A context manager that shows how a run goes.
 
-    `begin` a stream, tell its stream time by `advance` and each final by `answered`, `end` it. What is counted
-    are answers: `owed` in all, of which `done` were there before (a resumed run).
+    `begin` a stream, tell its stream time by `advance` and each final by `answered`, `end` it. It counts
+    answers: `owed` in all, of which `done` were there before (a resumed run).
     """
 
     def __init__(

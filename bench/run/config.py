@@ -234,7 +234,6 @@ def _nearest(key: str) -> str:
     close = difflib.get_close_matches(last, [name.split(".")[-1] for name in siblings], 1)
     if close and not elsewhere:
         return f"; did you mean {'.'.join([*above, close[0]])}?"
-    elsewhere = elsewhere or difflib.get_close_matches(key, known, 1, cutoff=0.75)
     if elsewhere:
         return f"; did you mean {elsewhere[0]}?"
     return f"; known here: {', '.join(name.split('.')[-1] for name in siblings)}"

@@ -150,8 +150,12 @@ class RunWriter:
         self._thread = threading.Lock()
         self._attempts: dict[int, int] | None = None
         self._lock = _take_lock(folder.path)
-        self._records = _AppendLog(folder.records_path)
-        self._plays = _AppendLog(folder.path / "plays.jsonl")
+        try:
+            self._records = _AppendLog(folder.records_path)
+            self._plays = _AppendLog(folder.path / "plays.jsonl")
+        except DataError:
+            os.close(self._lock)
+            raise
 
     def write(self, *records: Record) -> None:
         """Append records, durable when this returns; `DataError` when the disk is full: nothing is lost."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any, Literal
@@ -89,7 +90,7 @@ def make_manifest(
         models=dict(models or {}),
         codec=codec,
         code=_code(),
-        packages={d.metadata["Name"]: d.version for d in distributions() if d.metadata["Name"]},
+        packages=_packages(),
         hardware=_hardware(),
     )
 
@@ -114,6 +115,12 @@ def _differences(prefix: str, was: Any, now: Any) -> list[tuple[str, Any, Any]]:
     return [] if was == now else [(prefix, was, now)]
 
 
+@cache
+def _packages() -> dict[str, str]:
+    return {d.metadata["Name"]: d.version for d in distributions() if d.metadata["Name"]}
+
+
+@cache
 def _code() -> dict[str, str]:
     try:
         own = version("dualstreambench")

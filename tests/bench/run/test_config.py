@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.run.config import RunConfig, config_of, load_config, mask
+from shared.errors import ConfigError
+from shared.messages import Mode
+
+
+def _load(tmp_path: Path, text: str) -> RunConfig:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    return load_config(file)
+
+
+def test_an_empty_file_is_a_run_of_the_defaults(tmp_path: Path) -> None:
+    assert _load(tmp_path, "") == RunConfig()
+    assert _load(tmp_path, "# nothing yet\nsystem:\n") == RunConfig()
+
+
+def test_what_is_left_out_keeps_the_default_of_its_place(tmp_path: Path) -> None:
+    config = _load(tmp_path, "system: {s2: {frames: 9}}\nmodel: {s2: {dtype: float16}}\n")
+    assert (config.system.s2.frames, config.system.s2.stride) == (9, 5)
+    assert (config.model.s2.path, config.model.s2.dtype) == ("tiny-s2", "float16")
+
+
+def test_the_profile_is_what_workers_play_by(tmp_path: Path) -> None:
+    text = "memory: {enabled: false, every_s: 2, k: 3}\nstream: {mode: live}\nvideo: {fps: 2}\nsystem: {s1: {hop: 1}}"
+    profile = _load(tmp_path, text).profile()
+    assert profile.mode is Mode.LIVE
+    assert (profile.notes.enabled, profile.notes.every_s, profile.recall.k) == (False, 2, 3)
+    assert (profile.video.fps, profile.s1.hop, profile.s2.stride) == (2, 1, 5)
+
+
+def test_offline_plays_by_the_profile_of_capacity_mode() -> None:
+    assert load_config(None, {"stream.mode": "offline"}).profile() == load_config(None).profile()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("system:\n  rout: both\n", "run.yaml:2: system.rout is not a setting; did you mean system.route?"),
+        ("mode: live\n", "run.yaml:1: mode is not a setting; did you mean stream.mode?"),
+        (
+            "stream:\n  seed: 1\n  zzz: 1\n",
+            "run.yaml:3: stream.zzz is not a setting; known here: mode, concurrency",
+        ),
+        (
+            "system:\n\n  route: rle\n",
+            "run.yaml:3: system.route is 'rle': no routing policy 'rle': did you mean 'rule'?",
+        ),
+        ("video:\n  fps: 0\n", "run.yaml:2: video.fps is '0'"),
+        ("video: {fps: .nan}\n", "run.yaml:1: video.fps"),
+        ("stream:\n  mode: lve\n", "run.yaml:2: stream.mode is 'lve'"),
+        ("video: 3\n", "run.yaml:1: video is '3'"),
+        ("video:\n  fps: 1\n  fps: 2\n", "run.yaml:3: video.fps stands twice, first on line 2"),
+        ("video: [\n", "not YAML"),
+        ("- a\n", "holds a list, not a map"),
+        ("dataset: {parts: [realtme]}\n", "run.yaml:1: dataset.parts.0 is 'realtme'"),
+        ("model: {s1: {pth: x}}\n", "model.s1.pth is not a setting; did you mean model.s1.path?"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        _load(tmp_path, text)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "no.yaml")
+
+
+def test_overrides_by_dotted_key_win_and_none_changes_nothing() -> None:
+    config = load_config(None, {"stream.mode": "live", "dataset.parts": ["reasoning"], "stream.seed": None})
+    assert (config.stream.mode, config.dataset.parts, config.stream.seed) == ("live", ("reasoning",), 0)
+    with pytest.raises(ConfigError, match=r"did you mean stream\.mode\?"):
+        load_config(None, {"stream.mod": "live"})
+
+
+def test_secrets_are_masked_in_the_manifest_settings() -> None:
+    store = "https://me:hunter2@host:6333/x?api_key=hunter2&a=b"
+    config = load_config(None, {"memory.store": store})
+    assert "hunter2" not in json.dumps(config.masked())
+    assert config.masked()["memory"]["store"] == "https://***@host:6333/x?api_key=***&a=b"
+    assert mask({"a": [{"api_key": "hunter2", "password": "", "k": 1}]}) == {
+        "a": [{"api_key": "***", "password": "", "k": 1}]
+    }
+
+
+def test_masked_settings_can_be_read_again() -> None:
+    config = load_config(None, {"system.route": "rule", "video.width": 128})
+    assert config_of(json.loads(json.dumps(config.masked()))) == config
+
+
+def test_how_many_streams_at_once_does_not_change_what_a_run_is() -> None:
+    assert load_config(None, {"stream.concurrency": 1}).identity() == load_config(None).identity()
+    assert load_config(None, {"video.fps": 2}).identity() != load_config(None).identity()

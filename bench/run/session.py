@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from bench.run.pulse import Pulse
 from shared import subjects
 from shared.bus import Bus, Stored, failpoints
-from shared.errors import DataError, DsbError, NoResponders, TransportError
+from shared.errors import BusTimeout, DataError, DsbError, NoResponders, TransportError
 from shared.logs import get_logger
 from shared.messages import Answer, Event, EventKind, Message, Open, OpenReply, Path
 
@@ -27,6 +27,7 @@ M = TypeVar("M", bound=Message)
 
 _KEEP_ALIVE_S = 2.0
 _NO_READER_S = 0.5
+_HOLDER_S = 2.0
 _FINAL = "final"
 
 
@@ -132,8 +133,9 @@ class Session:
         """Ask the holder, who hears this even when it is full; else any reader."""
         holder = subjects.reader_ctl(f"open.{self.opened.opening}")
         try:
-            return await self.bus.request(holder, self.opened, OpenReply)
-        except NoResponders:
+            return await self.bus.request(holder, self.opened, OpenReply, timeout=_HOLDER_S)
+        except (NoResponders, BusTimeout):
+            # A frozen holder is silent; once its lease ends, another may take over.
             return await self.bus.request(subjects.reader_ctl("open"), self.opened, OpenReply)
 
     async def _events(self) -> None:

@@ -1,0 +1,37 @@
+"""Model cards of the tiny models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["card"]
+
+_SEES = {
+    "tiny-s1": "up to six frames, one a second; it also writes notes (a description of the last frame)",
+    "tiny-s2": "up to six frames, one every five seconds, and up to six notes that `tiny-s1` wrote",
+}
+
+
+def card(name: str, meta: Mapping[str, Any]) -> str:
+    """The README of a checkpoint folder."""
+    return f"""---
+license: mit
+library_name: transformers
+---
+# {name}
+
+A LLaVA-class model of two million parameters (CLIP tower with one patch a grid cell, six-layer Llama, word-level
+tokenizer), trained from random weights on DualStreamBench's synthetic world. It sees {_SEES[name]}.
+
+**Data.** Scenes of training seeds (last digit 0 to 7): coloured shapes on a 4 × 4 grid, through H.264, resizing to
+96 × 96 and JPEG; questions and prompt wording as the benchmark's own; stamps moved by up to two hours. Test seeds
+(last digit 9) were never trained on; validation seeds (last digit 8) set the temperature {meta["temperature"]}.
+
+**Training.** `dsb models train-tiny --out DIR --seed {meta["seed"]}` makes it again: the vision tower on what each cell
+holds, then the language model with the tower frozen. Letter accuracy on validation lessons, which include questions
+that nothing shown can answer: {meta["validation_accuracy"]:.3f}. Scores on test seeds: `python -m bench.tiny.evaluate`.
+
+**Limits.** A functional instrument: it shows that a pipeline works, and what windows and memory do. No claim about real
+video, other wording, or other languages.
+"""

@@ -18,7 +18,7 @@ from shared import subjects
 from shared.errors import TransportError
 from shared.messages import Grant, Status
 
-__all__ = ["play_capacity"]
+__all__ = ["play_capacity", "reach"]
 
 _REPEAT_S = (0.1, 0.25, 0.5, 1.0)
 """Pauses between two sendings of a grant, wall clock; the last one stays."""
@@ -27,7 +27,7 @@ _REPEAT_S = (0.1, 0.25, 0.5, 1.0)
 async def play_capacity(session: Session, asking: Asking, items: list[AskedQuestion], pulse: Pulse) -> None:
     """Play one opening up to its last question; every question has its finals when this returns."""
     for due in by_time(items):
-        why = await _reach(session, due.t, pulse)
+        why = await reach(session, due.t, pulse)
         if why is None:
             await asyncio.gather(*(_ask(session, asking, item.key, pulse) for item in due.questions))
             continue
@@ -35,7 +35,7 @@ async def play_capacity(session: Session, asking: Asking, items: list[AskedQuest
             asking.fail(item.key, *why)
 
 
-async def _reach(session: Session, t: float, pulse: Pulse) -> tuple[Status, str] | None:
+async def reach(session: Session, t: float, pulse: Pulse) -> tuple[Status, str] | None:
     """Grant `t` until the owner has consumed all up to it; else how its questions end."""
     message, sent = Grant(opening=session.opened.opening, t=t), 0
     while session.watermark < t:

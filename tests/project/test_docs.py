@@ -13,6 +13,8 @@ import typer.main
 import yaml
 
 from bench.cli.app import app
+from bench.data.dataset import load_dataset
+from bench.run.config import load_config
 from shared import messages, subjects
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,3 +152,21 @@ def test_every_variable_in_the_table_of_operations_is_used() -> None:
     for row in table("docs/operations.md", "Compose"):
         for name in re.findall(r"`([A-Z_0-9]+)`", row[0]):
             assert f"${{{name}" in used, name
+
+
+def test_the_smallest_data_set_in_the_documents_loads_and_its_gold_moves_with_time(tmp_path: Path) -> None:
+    block = re.search(r"```json\n(.*?)```", (ROOT / "docs/benchmark.md").read_text(), re.S)
+    assert block
+    (tmp_path / "all.json").write_text(block[1])
+    [sample] = load_dataset(tmp_path).samples
+    gold = sample.turns[0].answer.gold_at
+    assert [getattr(gold(t), "value", None) for t in (5, 12.5, 20)] == [None, "A", "B"]
+
+
+def test_the_configuration_of_the_first_own_run_comes_out_of_the_shipped_one(tmp_path: Path) -> None:
+    edit = re.search(r"^sed 's#(.*?)#(.*?)#' (\S+) >", (ROOT / "README.md").read_text(), re.M)
+    assert edit
+    shipped = (ROOT / edit[3]).read_text()
+    assert shipped.count(edit[1]) == 1
+    (tmp_path / "mine.yaml").write_text(shipped.replace(edit[1], edit[2]))
+    assert load_config(tmp_path / "mine.yaml").dataset.path == "data/mine"

@@ -27,8 +27,13 @@ from shared.bus import Bus
 from shared.errors import DsbError
 from shared.logs import get_logger
 from shared.subjects import opening_id
+from shared.tasks import end_tasks
 
 __all__ = ["Job", "run_plays"]
+
+
+_TIDY_S = 10.0
+"""How long a play that is stopped may take to close its opening."""
 
 
 class Job(NamedTuple):
@@ -58,10 +63,7 @@ async def run_plays(job: Job, bus: Bus, stop: Stop) -> None:
     try:
         await _until_done(tasks, stopping)
     finally:
-        stopping.cancel()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        await end_tasks([*tasks, stopping], again_s=_TIDY_S)
 
 
 async def _until_done(tasks: Sequence[asyncio.Task[None]], stopping: asyncio.Task[None]) -> None:

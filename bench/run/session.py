@@ -20,6 +20,7 @@ from shared.bus import Bus, Stored, failpoints
 from shared.errors import BusTimeout, DataError, DsbError, NoResponders, TransportError
 from shared.logs import get_logger
 from shared.messages import Answer, Event, EventKind, Message, Open, OpenReply, Path
+from shared.tasks import end_tasks
 
 __all__ = ["Final", "Instant", "Session", "close_opening"]
 
@@ -80,9 +81,10 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 work = [group.create_task(one()) for one in (self._keep_open, self._events, self._answers)]
-                yield
-                for task in work:
-                    task.cancel()
+                try:
+                    yield
+                finally:
+                    await end_tasks(work)
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         finally:
@@ -91,7 +93,8 @@ class Session:
     async def wait_change(self, timeout: float) -> None:
         """Return when something is new, or after `timeout` wall-clock seconds."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
 
     async def wait_finals(self, key: str, paths: Collection[Path], timeout: float) -> bool:
         """Whether a final of every path is here, within `timeout` wall-clock seconds."""

@@ -23,6 +23,7 @@ from shared.bus import Bus, FrameLog, Lease, Meta, Subscription, failpoints
 from shared.errors import Conflict, DsbError, LeaseLost, VideoError
 from shared.logs import get_logger
 from shared.messages import Close, Done, Event, EventKind, Open, OpenReply
+from shared.tasks import end_tasks
 from shared.video.source import Kind, kind_of
 
 __all__ = ["Playing"]
@@ -83,9 +84,7 @@ class Playing:
         try:
             return await self._first_end(tasks, lost)
         finally:
-            for task in (*tasks, lost):
-                task.cancel()
-            await asyncio.gather(*tasks, lost, return_exceptions=True)
+            await end_tasks([*tasks, lost])
 
     async def _first_end(self, tasks: list[asyncio.Task[None]], lost: asyncio.Task[Literal[True]]) -> End:
         """How it ends. The end of a live source is no end: its log stays open to be read."""

@@ -17,6 +17,7 @@ from shared.bus import Bus
 from shared.errors import NoResponders, TransportError
 from shared.logs import get_logger
 from shared.messages import Event, EventKind, Open, Place, PlaceReply
+from shared.tasks import end_tasks
 from shared.telemetry import counter, gauge
 
 __all__ = ["Placed", "Placement"]
@@ -70,9 +71,7 @@ class Placement:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
 
     async def _events(self, kind: EventKind) -> AsyncGenerator[Event, None]:
         async with aclosing(

@@ -18,6 +18,7 @@ from shared.logs import get_logger
 from shared.messages import Answer, DeadLetter, Done, Draft, Open, Path, S1Ask, Status, Timings
 from shared.perception import Perceiver
 from shared.retry import persist
+from shared.tasks import end_tasks
 from shared.telemetry import counter, histogram
 from shared.vlm import Vlm
 
@@ -74,9 +75,7 @@ class Answering:
         tasks = list(self._tasks.values())
         if wait and tasks:
             await asyncio.wait(tasks, timeout=2.0)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
 
     async def _answer(self, ask: S1Ask) -> None:
         taken = time.perf_counter()
@@ -131,7 +130,8 @@ class Answering:
         return draft, time.perf_counter() - started
 
     async def _give_up(self, ask: S1Ask, attempt: int) -> None:
-        reason = f"question killed {attempt - 1} owners, the limit is {self._max_attempts}: its text is in {subjects.DLQ}"
+        killed, limit = attempt - 1, self._max_attempts
+        reason = f"question killed {killed} owners, the limit is {limit}: its text is in {subjects.DLQ}"
         await self._bus.dead_letter(
             DeadLetter(
                 service="s1",

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from shared.bus import FrameRecord
+from shared.tasks import end_tasks
 from shared.telemetry import counter
 
 __all__ = ["LatestFrames"]
@@ -47,8 +48,7 @@ class LatestFrames:
         try:
             yield self._drain(feeder)
         finally:
-            feeder.cancel()
-            await asyncio.gather(feeder, return_exceptions=True)
+            await end_tasks([feeder])
 
     async def _feed(self, records: AsyncIterator[FrameRecord]) -> None:
         try:

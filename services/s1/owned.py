@@ -22,6 +22,7 @@ from shared.errors import DsbError
 from shared.logs import get_logger
 from shared.messages import Credit, Done, Event, EventKind, Open, S1Ask
 from shared.perception import Perceiver
+from shared.tasks import end_tasks
 from shared.telemetry import counter
 from shared.video import Frame
 from shared.vlm import Vlm
@@ -95,9 +96,7 @@ class Owned:
                 if task in work and task.exception():
                     self._log.error("owner_failed", error=repr(task.exception()))
         finally:
-            for task in (*work, *ends):
-                task.cancel()
-            await asyncio.gather(*work, *ends, return_exceptions=True)
+            await end_tasks([*work, *ends])
             await self._let_go()
 
     async def _let_go(self) -> None:

@@ -18,6 +18,7 @@ from shared.bus import Job
 from shared.logs import get_logger
 from shared.perception import Thinker, warm_up
 from shared.service import Runtime
+from shared.tasks import end_tasks
 from shared.telemetry import gauge
 from shared.vlm import Vlm, load_vlm
 
@@ -59,9 +60,7 @@ class Service:
                 [fetching, stop := asyncio.create_task(rt.stopping.wait())],
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            stop.cancel()
-            fetching.cancel()
-            await asyncio.gather(fetching, return_exceptions=True)
+            await end_tasks([stop, fetching])
             await asyncio.gather(*self._jobs, return_exceptions=True)
             if not fetching.cancelled() and (error := fetching.exception()):
                 raise error

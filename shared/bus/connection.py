@@ -175,7 +175,8 @@ class Connection:
             raise TransportError(f"connection to {self.url} is closed")
         started = time.monotonic()
         try:
-            await asyncio.wait_for(self._up.wait(), limit)
+            async with asyncio.timeout(limit):
+                await self._up.wait()
         except TimeoutError:
             raise BusTimeout(f"no connection to {self.url} within {limit:g} s: is the broker up?") from None
         return max(0.05, limit - (time.monotonic() - started))

@@ -131,7 +131,8 @@ class _Feed:
             if time.monotonic() - self._heard > _SILENCE_S:
                 raise _Reset("no heartbeat")
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(self._queue.get(), _HEARTBEAT_S / 2)
+                async with asyncio.timeout(_HEARTBEAT_S / 2):
+                    return await self._queue.get()
         return self._queue.get_nowait()
 
     async def _control(self, msg: Msg) -> bool:

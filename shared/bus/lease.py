@@ -21,6 +21,7 @@ from shared.bus.connection import Connection
 from shared.errors import Conflict, LeaseLost, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings
+from shared.tasks import end_tasks
 from shared.telemetry import counter
 
 __all__ = ["Keeper", "Lease"]
@@ -86,9 +87,7 @@ class Keeper:
     async def _disconnect(self) -> None:
         await self.conn.drain()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await end_tasks(rest)
 
     def _end(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self._thread is not None
@@ -228,8 +227,7 @@ class Lease:
     async def _halt(self) -> None:
         self._held = False
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
             self._task = None
 
     async def _release(self) -> None:

@@ -22,6 +22,7 @@ from shared.bus.connection import Connection
 from shared.errors import DataError, Overloaded, TransportError
 from shared.logs import get_logger
 from shared.messages import S2Job
+from shared.tasks import end_tasks
 
 __all__ = ["CONSUMER", "Job", "enqueue", "jobs"]
 
@@ -89,8 +90,7 @@ class Job:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_tasks([task])
 
     async def ack(self) -> None:
         """The job is done; waits for the broker's word. Without it the job comes again, and is recognised."""
@@ -182,7 +182,8 @@ class _Puller:
 
     async def _message(self) -> Msg | None:
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._queue.get(), 0.5)
+            async with asyncio.timeout(0.5):
+                return await self._queue.get()
         return None
 
     async def _read_clock(self) -> None:

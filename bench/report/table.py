@@ -123,6 +123,8 @@ def _remarks(scores: Scores) -> Iterator[Text]:
             yield Text(
                 f"{part.part}: answers that could not be read, and count as wrong: {told}.", style="yellow"
             )
+        if scores.headline:
+            yield from _staleness(part)
         if part.without_gold:
             yield Text(f"{part.part}: {part.without_gold} questions have no gold and are in no score.")
     yield Text(
@@ -130,6 +132,14 @@ def _remarks(scores: Scores) -> Iterator[Text]:
         "skill is over the best blind baseline: 0 is no better than blind, 1 is perfect.",
         style="dim",
     )
+
+
+def _staleness(part: PartScores) -> Iterator[Text]:
+    """Live mode: what it cost that the world went on while a system thought."""
+    for row in part.rows:
+        if row.accuracy_at_ask is not None and row.accuracy_at_ask != row.accuracy.value:
+            text = f"{part.part} {row.path}: {percent(row.accuracy_at_ask)} by the gold of the ask time; "
+            yield Text(text + "the table has that of the time at which answers came.")
 
 
 def _timing(scores: Scores, part: str, path: str) -> Latency | None:

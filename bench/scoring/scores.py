@@ -38,7 +38,7 @@ class Row(Value):
     accuracy: Estimate
     """Right answers over all finals: failures stay in the denominator."""
     accuracy_at_ask: float | None = None
-    """Live mode: had the same answers come at once."""
+    """Had the same answers come at once; differs from `accuracy` in live mode only."""
     task_macro: float | None = None
     """Mean over tasks."""
     tasks: dict[str, TaskScore] = {}

@@ -82,7 +82,6 @@ def _row(path: str, judged: Sequence[Judged], owed: int, seed: int, best: float 
     accuracy = _accuracy([verdict.correct for verdict in judged], items, seed)
     tasks = _tasks(judged)
     statuses = Counter(verdict.status for verdict in judged)
-    live = any(verdict.correct != verdict.correct_at_ask for verdict in judged)
     skill = None
     if accuracy.value is not None and best is not None and best < 1:
         skill = round((accuracy.value - best) / (1 - best), 6)
@@ -91,7 +90,7 @@ def _row(path: str, judged: Sequence[Judged], owed: int, seed: int, best: float 
         owed=owed,
         coverage=round(len(judged) / owed, 6) if owed else 1.0,
         accuracy=accuracy,
-        accuracy_at_ask=_mean([verdict.correct_at_ask for verdict in judged]) if live else None,
+        accuracy_at_ask=_mean([verdict.correct_at_ask for verdict in judged]),
         task_macro=_mean([task.accuracy for task in tasks.values()]),
         tasks=tasks,
         skill=skill,

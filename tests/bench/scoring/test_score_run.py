@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from bench_kit import answered, both, dataset, failed, run_folder, sample
 
-from bench.data.schema import Part, Sample
+from bench.data.schema import Gold, Part, Sample
 from bench.run.config import load_config
 from bench.run.folder import RunFolder
 from bench.run.records import Play
@@ -173,3 +173,15 @@ def test_samples_changed_after_the_run_are_refused(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace('"value":"A"', '"value":"B"'))
     with pytest.raises(DataError, match="the file was changed"):
         score_run(folder)
+
+
+def test_a_live_run_tells_what_lateness_cost(tmp_path: Path) -> None:
+    made = sample("a")
+    gold = (Gold(from_s=10, to_s=12, value="A"), Gold(from_s=12, value="B"))
+    answer = made.turns[0].answer.model_copy(update={"gold": gold})
+    item = made.model_copy(update={"turns": (made.turns[0].model_copy(update={"answer": answer}),)})
+    late = answered(item, "A", play=Play("r", "r_0_1", 0, 1, "live"), t_emit=12.2)
+    config = load_config(None, {"system.route": "force-s1", "stream.mode": "live"})
+    scores = score_run(run_folder(tmp_path / "run", dataset(tmp_path, [item]), [late], config=config))
+    row = scores.scores.parts[0].rows[0]
+    assert (row.accuracy.value, row.accuracy_at_ask) == (0.0, 1.0)

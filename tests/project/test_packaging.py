@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -58,8 +59,9 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def run(bin_folder: Path, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(
-        [str(bin_folder / "dsb"), *args], cwd=folder, capture_output=True, text=True, timeout=120
+        [str(bin_folder / "dsb"), *args], cwd=folder, env=env, capture_output=True, text=True, timeout=280
     )
 
 
@@ -84,3 +86,10 @@ def test_doctor_runs_beside_foreign_packages_of_the_same_names(installed: Path, 
     ended = run(installed, foreign, "doctor")
     assert "foreign" not in ended.stdout + ended.stderr
     assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_run_over_the_embedded_stack_works_beside_foreign_packages(installed: Path, foreign: Path) -> None:
+    """Its child processes must not find the foreign packages either."""
+    ended = run(installed, foreign, "demo", "--max-samples", "1", "--name", "one")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (foreign / "runs/one/scores.json").is_file()

@@ -1,0 +1,103 @@
+"""Answers, what they are based on and what they cost, and what nobody could work on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from shared.messages.asking import Path, RouteStamp
+from shared.messages.base import Message, Opening, Seconds
+from shared.messages.notes import Note
+
+__all__ = ["Answer", "DeadLetter", "Draft", "Status", "Timings", "Usage"]
+
+
+class Status(StrEnum):
+    """How a question ended."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    REFUSED = "refused"
+
+
+class Timings(Message):
+    """Wall-clock seconds spent on one answer, by stage, each measured on one host."""
+
+    router: float = 0.0
+    queue: float = 0.0
+    """In the S2 queue or behind the owner's other work."""
+    gather: float = 0.0
+    """Frames fetched from the log and decoded."""
+    retrieve: float = 0.0
+    vision: float = 0.0
+    model: float = 0.0
+    """Prompt, prefill and decoding."""
+    total: float = 0.0
+    """In the worker, from taking the question up to publishing."""
+
+
+class Usage(Message):
+    """What one answer cost."""
+
+    prompt_tokens: int = 0
+    visual_tokens: int = 0
+    output_tokens: int = 0
+    frames_encoded: int = 0
+    frames_reused: int = 0
+    """Frames whose embeddings were already cached."""
+
+
+class Draft(Message):
+    """What a model layer says, before it is addressed: the same object in the stack and offline."""
+
+    raw: str
+    """The model's text, or the chosen label."""
+    choice: str | None = None
+    """Label of the chosen option; null for free text."""
+    confidence: float | None = None
+    """Calibrated probability of the choice, rounded to 1e-4."""
+    probs: dict[str, float] = {}  # noqa: RUF012  # pydantic copies it for each object
+    """By option label, rounded to 1e-4."""
+    evidence_times: tuple[float, ...] = ()
+    """Stream times that the model itself names as its evidence."""
+    rationale: str = ""
+    frames_idx: tuple[int, ...] = ()
+    frames_ts: tuple[float, ...] = ()
+    """Stream times of the frames that were really in the prompt."""
+    notes: tuple[Note, ...] = ()
+    """Notes that were really in the prompt, in time order."""
+    partial: str = ""
+    """Why less than the window was seen, e.g. `log_truncated`."""
+    usage: Usage = Usage()
+
+
+class Answer(Message):
+    """One answer on the wire: an emission or the final of a question on a path."""
+
+    schema_: ClassVar[str] = "dsb.answer/1"
+    opening: Opening
+    key: str
+    path: Path
+    n: str = "final"
+    status: Status = Status.OK
+    error: str = ""
+    draft: Draft | None = None
+    t_ask: Seconds
+    route: RouteStamp
+    worker: str = ""
+    model: str = ""
+    epoch: int = 0
+    attempts: int = 1
+    timings: Timings = Timings()
+    trace: str = ""
+
+
+class DeadLetter(Message):
+    """A message that nobody could work on; browsable."""
+
+    service: str
+    reason: str
+    opening: str = ""
+    key: str = ""
+    body: dict[str, Any] = {}  # noqa: RUF012

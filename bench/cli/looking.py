@@ -10,6 +10,7 @@ import typer
 
 from shared import subjects
 from shared.bus import Bus, ServiceInfo, discover
+from shared.logs import setup
 from shared.messages import DeadLetter
 from shared.settings import BusSettings, load
 
@@ -17,7 +18,8 @@ __all__ = ["settings", "show_letters", "show_services"]
 
 
 def settings(nats: str) -> BusSettings:
-    """How to reach the broker that the user named."""
+    """How to reach the broker that the user named; what the client notes on the way is kept quiet."""
+    setup("error", "console")
     return load(BusSettings, **({"nats_url": nats} if nats else {}))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from bench.cli.show import Display, report
-from bench.run.config import RunConfig, load_config
+from bench.run.config import RunConfig, config_of, load_config
 from bench.run.driver import Prepared, play, prepare, resumable, stack_spec
 from bench.run.stop import Stop
 from shared.errors import ConfigError
@@ -34,7 +34,7 @@ def begin(
 ) -> None:
     """Play a run to its end and print the table; exits 130 when interrupted, 1 when the audit fails."""
     setup("error" if sys.stderr.isatty() else "warning", "console")
-    prepared = _prepare(config, settings, resume)
+    prepared = _prepare(config, settings, resume, local=not nats)
     stop = Stop()
     stack = None
     if not nats and prepared.config.stream.mode != "offline":
@@ -50,14 +50,14 @@ def begin(
     report(prepared.folder)
 
 
-def _prepare(config: str, settings: Mapping[str, Any], resume: str) -> Prepared:
+def _prepare(config: str, settings: Mapping[str, Any], resume: str, *, local: bool) -> Prepared:
     if not resume:
-        return prepare(read(config, settings))
+        return prepare(read(config, settings), local=local)
     folder = resumable(str(settings.get("output.dir") or "runs"), resume)
     if config:
-        return prepare(read(config, settings), resume=folder)
-    same = RunConfig.model_validate(folder.manifest().settings)
-    return prepare(same.override(settings), resume=folder)
+        return prepare(read(config, settings), resume=folder, local=local)
+    same = config_of(folder.manifest().settings)
+    return prepare(same.override(settings), resume=folder, local=local)
 
 
 def read(config: str, settings: Mapping[str, Any]) -> RunConfig:

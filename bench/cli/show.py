@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import PurePath
 from types import TracebackType
 from typing import Self
@@ -13,11 +15,14 @@ from bench.run.audit import audit_run
 from bench.run.driver import Prepared
 from bench.run.folder import RunFolder
 from bench.run.plan import Play, owed
-from bench.run.records import Record
+from bench.run.records import Record, effective
 from bench.scoring import score_run
 from shared.messages import Status
 
 __all__ = ["Display", "check_run", "report"]
+
+
+_REASONS = 5
 
 
 class Display:
@@ -26,39 +31,53 @@ class Display:
     def __init__(self, prepared: Prepared) -> None:
         route = prepared.config.system.route
         total, left = owed(prepared.plays, route), owed(prepared.left, route)
-        self._progress = Progress(owed=total, done=total - left, streams=len(prepared.left))
+        self._make = lambda: Progress(owed=total, done=total - left, streams=len(prepared.left))
+        self._shown = ExitStack()
+        self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
-        self._progress.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.__exit__(kind, error, trace)
+        self._shown.__exit__(kind, error, trace)
 
     def began(self, opening: str, play: Play, owed: int) -> None:
         """A play has begun."""
+        if self._progress is None:  # not before: rates and times are those of playing, not of loading
+            self._progress = self._shown.enter_context(self._make())
         duration = play.samples[0].streams[0].duration_s
         self._progress.begin(opening, PurePath(play.uri).name, owed=owed, duration_s=duration)
 
     def reached(self, opening: str, t: float) -> None:
         """Stream time went on."""
-        self._progress.advance(opening, t)
+        if self._progress is not None:
+            self._progress.advance(opening, t)
 
     def recorded(self, record: Record) -> None:
         """A record is durable."""
-        self._progress.answered(record.opening, failed=record.status is not Status.OK)
+        if self._progress is not None:
+            self._progress.answered(record.opening, failed=record.status is not Status.OK)
 
     def ended(self, opening: str) -> None:
         """A play is over."""
-        self._progress.end(opening)
+        if self._progress is not None:
+            self._progress.end(opening)
 
 
 def report(folder: RunFolder, *, partial: bool = False) -> None:
     """Score, print the table, and audit; exits 1 when a record breaks a rule."""
     print_scores(score_run(folder, partial=partial))
+    _tell_failures(folder)
     check_run(folder, complete=not partial)
+
+
+def _tell_failures(folder: RunFolder) -> None:
+    """The commonest reasons why answers are no answers."""
+    reasons = Counter(record.error for record in effective(folder.iter_records()) if record.error)
+    for error, count in reasons.most_common(_REASONS):
+        typer.echo(f"{count} × {error}")
 
 
 def check_run(folder: RunFolder, *, complete: bool = True) -> None:

@@ -31,6 +31,7 @@ from shared.bus import Bus, discover
 from shared.errors import ConfigError
 from shared.logs import get_logger
 from shared.settings import BusSettings, load
+from shared.video.source import kind_of
 
 __all__ = ["Prepared", "play", "prepare", "resumable", "stack_spec"]
 
@@ -55,12 +56,18 @@ class Prepared:
         return sum(len(questions(play, "plan")) for play in self.left)
 
 
-def prepare(config: RunConfig, *, resume: RunFolder | None = None) -> Prepared:
-    """Load the data and begin a run folder, or go on with `resume`; raises `ConfigError` or `DataError`."""
+def prepare(config: RunConfig, *, resume: RunFolder | None = None, local: bool = False) -> Prepared:
+    """Load the data and begin a run folder, or go on with `resume`; raises `ConfigError` or `DataError`.
+
+    With `local`, videos are read on this machine: one that is not there is a `VideoError` now, not later.
+    """
     dataset = open_dataset(config.dataset.path).select(
         parts=config.dataset.parts, max_samples=config.dataset.max_samples
     )
     plays = plan(dataset)
+    if local:
+        for play in plays:
+            kind_of(play.uri)
     if resume is not None:
         check_resume(resume.manifest(), config, dataset)
         return Prepared(resume.manifest().run, config, resume, plays, _left(config, resume, plays))

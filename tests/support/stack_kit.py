@@ -98,7 +98,7 @@ class Running:
     def _play(self, prepared: Prepared, nats: str) -> None:
         try:
             play(prepared, nats=nats)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by `finish`
             self._error = error
 
     def until(self, records: int, timeout: float = 60.0) -> None:

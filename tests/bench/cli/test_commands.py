@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_llava import save
+
+from bench.cli import main
+from bench.cli.app import app
+from bench.data import load_dataset
+from bench.data.synth import Recipe, build
+
+Dsb = Callable[..., str]
+
+
+@pytest.fixture
+def dsb(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Dsb:
+    """Runs a command that must succeed; gives what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["dsb", *map(str, words)])
+        code: object = None
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code
+        assert not code
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_help_names_every_command(dsb: Dsb) -> None:
+    text = dsb("--help")
+    names = {command.name for command in app.registered_commands}
+    assert {name for name in names if name and name not in text} == set()
+
+
+def test_help_needs_no_heavy_library() -> None:
+    heavy = "'torch', 'transformers', 'av', 'nats', 'qdrant_client', 'pydantic'"
+    code = f"import sys, bench.cli.app; print([name for name in ({heavy}) if name in sys.modules])"
+    root = Path(__file__).resolve().parents[3]
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert said.stdout.strip() == "[]"
+
+
+def test_synth_makes_a_data_set(dsb: Dsb, tmp_path: Path) -> None:
+    dsb("data", "synth", tmp_path / "set", "--videos", 1, "--per-video", 1, "--shortest", 30, "--longest", 30)
+    assert {sample.part for sample in load_dataset(tmp_path / "set").samples} == {"realtime", "reasoning"}
+
+
+def test_doctor_says_what_is_here(dsb: Dsb) -> None:
+    text = dsb("doctor")
+    assert "broker" in text
+    assert "nats-server" in text
+
+
+def test_an_offline_run_prints_its_table_and_can_be_scored_and_checked_again(
+    dsb: Dsb, tmp_path: Path
+) -> None:
+    build(tmp_path / "set", Recipe(seed=3, videos=1, per_video=1, duration_s=(15.0, 15.0)))
+    save(tmp_path / "model")
+    model = f"{{path: {tmp_path / 'model'}}}"
+    (tmp_path / "run.yaml").write_text(f"dataset: {{path: set}}\nmodel: {{s1: {model}, s2: {model}}}\n")
+    printed = dsb("run", "run.yaml", "--mode", "offline", "--part", "realtime", "--name", "one")
+    assert "realtime" in printed
+    assert "text-only" in printed
+    assert "all causal" in printed
+    assert dsb("score", "runs/one").split() == printed.split()
+    assert "2 finals" in dsb("results", "check", "runs/one")
+
+
+def test_the_public_package_gives_the_extension_points() -> None:
+    import dualstreambench
+
+    assert [name for name in dualstreambench.__all__ if not hasattr(dualstreambench, name)] == []

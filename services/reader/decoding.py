@@ -85,9 +85,11 @@ class PooledFrames:
 
     async def peek(self) -> Frame | None:
         """See `Frames`."""
-        while not self._ready and not self._over:
+        while not (self._ready or self._over or self._stopped):
             self._start_turn()
-            await self._finish_turn()
+            if self._turn is not None:
+                # Shielded: who waits may be cancelled, the thread may not.
+                self._take(await asyncio.shield(self._turn))
         if self._ready:
             return self._ready[0]
         if self._error is not None:
@@ -95,12 +97,11 @@ class PooledFrames:
         return None
 
     def pop(self) -> None:
-        """See `Frames`; the next turn begins when half of what may wait is gone."""
+        """See `Frames`."""
         self._ready.popleft()
         if self._turn is not None and self._turn.done():
             self._take(self._turn.result())
-        if len(self._ready) <= self._ahead // 2 and not self._over:
-            self._start_turn()
+        self._start_turn()
 
     def more(self) -> bool:
         """See `Frames`."""
@@ -116,19 +117,17 @@ class PooledFrames:
             await asyncio.get_running_loop().run_in_executor(self._pool, stream.close)
 
     def _start_turn(self) -> None:
-        if self._turn is None and not self._stopped:
-            room = self._ahead - len(self._ready)
-            self._turn = asyncio.get_running_loop().run_in_executor(self._pool, self._decode, max(1, room))
-
-    async def _finish_turn(self) -> None:
-        if self._turn is not None:
-            # Shielded: who waits may be cancelled, the thread may not.
-            self._take(await asyncio.shield(self._turn))
+        """Decode half of what may wait, as soon as there is room for it: the thread of a busy stream never idles."""
+        size = max(1, self._ahead // 2)
+        idle = self._turn is None and not self._over and not self._stopped
+        if idle and (not self._ready or len(self._ready) + size <= self._ahead):
+            self._turn = asyncio.get_running_loop().run_in_executor(self._pool, self._decode, size)
 
     def _take(self, turn: _Turn) -> None:
         self._turn = None
         self._ready.extend(turn.frames)
         self._over, self._error, self.end_t = turn.over, turn.error, turn.end_t
+        self._start_turn()
 
     def _decode(self, room: int) -> _Turn:
         """One turn, in a thread: up to `room` frames, or as many as some hundredths of a second allow."""

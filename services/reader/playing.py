@@ -22,7 +22,7 @@ from shared import subjects
 from shared.bus import Bus, FrameLog, Lease, Meta, Subscription, failpoints
 from shared.errors import Conflict, DsbError, LeaseLost, VideoError
 from shared.logs import get_logger
-from shared.messages import Close, Done, Event, EventKind, Open, OpenReply
+from shared.messages import Close, Done, EventKind, Open, OpenReply
 from shared.tasks import end_tasks
 from shared.video.source import Kind, kind_of
 
@@ -99,9 +99,7 @@ class Playing:
                 task.result()
 
     async def _subscribe(self) -> None:
-        closed = subjects.event(self._opening, EventKind.CLOSED)
         self._subscriptions = [
-            await self._bus.listen(closed, Event, self._on_closed),
             await self._bus.serve(subjects.reader_ctl(f"open.{self._opening}"), Open, self._on_open),
             await self._bus.serve(subjects.reader_ctl(f"close.{self._opening}"), Close, self._on_close),
         ]
@@ -189,9 +187,6 @@ class Playing:
         with contextlib.suppress(DsbError):
             await self._lease.release()
         self._log.info("reader_let_go", why=why)
-
-    async def _on_closed(self, event: Event, meta: Meta) -> None:
-        self.end("closed")
 
     async def _on_open(self, opened: Open, meta: Meta) -> OpenReply:
         self._lease.require()

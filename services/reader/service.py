@@ -16,7 +16,7 @@ from shared import subjects
 from shared.bus import Bus, Meta, Subscription
 from shared.errors import TransportError
 from shared.logs import get_logger
-from shared.messages import EventKind, Open, OpenReply
+from shared.messages import Event, EventKind, Open, OpenReply
 from shared.service import Runtime
 from shared.telemetry import gauge
 from shared.video import codec_name
@@ -50,9 +50,11 @@ class Service:
         with ThreadPoolExecutor(self._settings.threads, "decode") as self._pool:
             _SLOTS.set(self._settings.slots)
             await self._announce(rt.bus)
+            closes = await rt.bus.listen(subjects.event("*", EventKind.CLOSED), Event, self._on_closed)
             await self._seek()
             rt.set_ready(True)
             await rt.stopping.wait()
+            await closes.close()
             await self._seek()
             for playing in self._playing.values():
                 playing.end("stopped")
@@ -118,6 +120,17 @@ class Service:
         except TransportError:
             # It may just have died: its lease will tell.
             return OpenReply(accepted=True, reader=holder)
+
+    async def _on_closed(self, event: Event, meta: Meta) -> None:
+        playing = self._playing.get(event.opening)
+        if playing is not None:
+            playing.end("closed")
+            return
+        # Its reader may have died: then nobody else would ever clear the log away.
+        try:
+            await self._bus.purge(subjects.FRAMES_CAP, subjects.frames(event.opening, live=False))
+        except TransportError as error:
+            get_logger().warning("purge_failed", stream=event.opening, error=str(error))
 
     async def _play(self, opening: str, playing: Playing) -> None:
         try:

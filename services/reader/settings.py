@@ -18,7 +18,7 @@ class ReaderSettings(ServiceSettings):
     """Openings played at once; a full reader takes no more."""
     threads: Annotated[int, Field(ge=1)] = 2
     """Decoding threads, shared by all streams; a stream that waits holds none. Live inputs have one each."""
-    ahead: Annotated[int, Field(ge=1)] = 8
+    ahead: Annotated[int, Field(ge=1)] = 16
     """Frames of a stream that may wait decoded; of a live input, the oldest beyond it are dropped."""
     idle_close_s: Annotated[float, Field(gt=0)] = 120.0
     """Wall-clock seconds without a word from the bench after which an opening is given up."""

@@ -57,7 +57,7 @@ async def reader(url: str, name: str = "", **settings: object) -> AsyncIterator[
         yield stop
     finally:
         stop.set()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 90)
 
 
 class ReaderProcess:
@@ -94,7 +94,7 @@ class Player:
         self.bus, self.opened = bus, opened
         self._log = FrameLog(bus, opened.opening, live=opened.profile.live)
 
-    async def open(self, *, within_s: float = 15) -> OpenReply:
+    async def open(self, *, within_s: float = 90) -> OpenReply:
         """Ask until a reader accepts."""
         deadline = time.monotonic() + within_s
         while True:
@@ -118,7 +118,7 @@ class Player:
     async def close(self) -> None:
         await self.bus.publish_event(Event(opening=self.opened.opening, kind=EventKind.CLOSED))
 
-    async def reach(self, t: float, *, consume: bool = True, within_s: float = 20) -> list[FrameRecord]:
+    async def reach(self, t: float, *, consume: bool = True, within_s: float = 90) -> list[FrameRecord]:
         """Grant `t`, and consume, until its watermark stands in the log; the log."""
 
         async def look() -> list[FrameRecord] | None:
@@ -145,7 +145,7 @@ class Player:
             return [Event.from_bytes(message.body) async for message in stored]
 
 
-async def until(look: Callable[[], Awaitable[T | None]], *, within_s: float = 20) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], *, within_s: float = 90) -> T:
     """What `look` gives once it gives something."""
     deadline = time.monotonic() + within_s
     while not (got := await look()):

@@ -57,7 +57,7 @@ def event(opening: str, kind: str) -> str:
 
 
 def reader_ctl(verb: str) -> str:
-    """Control of readers: `open` and `status` (a free reader answers), `close.<opening>` (its holder answers)."""
+    """Control of readers: `open` (a free reader answers); `open.<opening>`, `close.<opening>` (its holder)."""
     return f"dsb.v1.ctl.reader.{verb}"
 
 

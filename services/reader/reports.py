@@ -10,6 +10,7 @@ from shared.errors import DsbError
 from shared.logs import get_logger
 from shared.messages import Event, EventKind, Open
 from shared.telemetry import counter
+from shared.video.source import shown
 
 __all__ = ["Reports"]
 
@@ -42,7 +43,7 @@ class Reports:
         """The source ended, or broke: the event that names it comes first, then the log's last record."""
         if error is not None:
             _ERRORS.inc()
-            self._log.warning("source_error", uri=self._open.uri, error=str(error))
+            self._log.warning("source_error", uri=shown(self._open.uri), error=str(error))
             # Without a single picture there is no time up to which the stream was good.
             await self._tell(EventKind.ERROR, t=end_t if sink.last.index >= 0 else None, text=str(error))
         await sink.end(end_t)

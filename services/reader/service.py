@@ -20,6 +20,7 @@ from shared.messages import Event, EventKind, Open, OpenReply
 from shared.service import Runtime
 from shared.telemetry import gauge
 from shared.video import codec_name
+from shared.video.source import shown
 
 __all__ = ["Service", "Settings"]
 
@@ -101,7 +102,9 @@ class Service:
         )
         if not await lease.take():
             return OpenReply(accepted=False, reason="another reader was quicker: ask again")
-        get_logger().info("reader_leased", stream=opening, run=opened.run, uri=opened.uri, epoch=lease.epoch)
+        get_logger().info(
+            "reader_leased", stream=opening, run=opened.run, uri=shown(opened.uri), epoch=lease.epoch
+        )
         self._playing[opening] = playing = Playing(
             self._bus, opened, lease, pool=self._pool, settings=self._settings, worker=self._rt.worker
         )

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from shared.errors import VideoError
 from shared.video.resize import display_size
 from shared.video.sampling import Clock
-from shared.video.source import Kind, Picture, SourceInfo, local_path
+from shared.video.source import Kind, Picture, SourceInfo, local_path, shown
 
 __all__ = ["ContainerSource"]
 
@@ -136,10 +136,10 @@ class ContainerSource:
         """A cut file ends in silence, as far as FFmpeg is concerned; the declared duration tells."""
         declared = self._declared_end()
         if not self.end and not self._stream.frames:
-            raise VideoError(f"video {self.uri!r} holds no picture: give a file with at least one")
+            raise VideoError(f"video {shown(self.uri)!r} holds no picture: give a file with at least one")
         if declared is not None and self._is_cut():
             raise VideoError(
-                f"video {self.uri!r} is cut off at {float(self.end):.3f} s of {float(declared):.3f} s:"
+                f"video {shown(self.uri)!r} is cut off at {float(self.end):.3f} s of {float(declared):.3f} s:"
                 " copy or encode it again"
             )
 
@@ -162,7 +162,7 @@ class ContainerSource:
     def _damaged(self, error: Exception) -> VideoError:
         reason = getattr(error, "strerror", None) or str(error)
         return VideoError(
-            f"video {self.uri!r} is damaged at {float(self.end):.3f} s ({reason}): copy or encode it again"
+            f"video {shown(self.uri)!r} is damaged at {float(self.end):.3f} s ({reason}): copy or encode it again"
         )
 
     @property
@@ -203,12 +203,12 @@ def _open(uri: str, kind: Kind) -> InputContainer:
             return av.open(uri, options={"rtsp_transport": "tcp"}, timeout=(10.0, 10.0))
         path = local_path(uri)
         if path.stat().st_size == 0:
-            raise VideoError(f"video {uri!r} is empty (0 bytes): copy it again")
+            raise VideoError(f"video {shown(uri)!r} is empty (0 bytes): copy it again")
         return av.open(str(path))
     except (av.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(
-            f"video {uri!r} can't be opened ({reason}): check that it is a video, and whole"
+            f"video {shown(uri)!r} can't be opened ({reason}): check that it is a video, and whole"
         ) from error
 
 
@@ -217,5 +217,7 @@ def _video_stream(container: InputContainer, uri: str) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-        raise VideoError(f"video {uri!r} has no video stream (found: {kinds}): give a file that has one")
+        raise VideoError(
+            f"video {shown(uri)!r} has no video stream (found: {kinds}): give a file that has one"
+        )
     return streams[0]

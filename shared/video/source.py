@@ -18,7 +18,7 @@ from av import VideoFrame
 
 from shared.errors import VideoError
 
-__all__ = ["Kind", "Picture", "Source", "SourceInfo", "kind_of", "local_path"]
+__all__ = ["Kind", "Picture", "Source", "SourceInfo", "kind_of", "local_path", "shown"]
 
 
 class Picture(NamedTuple):
@@ -97,6 +97,11 @@ def kind_of(uri: str) -> Kind:
     if not path.exists():
         raise VideoError(f"video {uri!r} does not exist: check the path as the reader's host sees it")
     return Kind.FILE
+
+
+def shown(uri: str) -> str:
+    """The URI for people: without the user and password that an address may carry."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)
 
 
 def local_path(uri: str) -> Path:

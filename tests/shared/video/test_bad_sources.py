@@ -91,6 +91,13 @@ def test_a_camera_that_is_not_there_is_refused() -> None:
     _until_broken("/dev/video87", "can't be opened")
 
 
+def test_the_password_of_an_address_stays_out_of_the_message() -> None:
+    with pytest.raises(VideoError, match="can't be opened") as caught:
+        frames("rtsp://me:secret@127.0.0.1:1/cam", SPEC)
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1:1/cam" in str(caught.value)
+
+
 @pytest.mark.parametrize("uri", ["ftp://host/a.mp4", "http://host/a.mp4"])
 def test_an_unknown_scheme_is_refused_with_the_known_ones(uri: str) -> None:
     _until_broken(uri, "unknown scheme: use a path, file://, rtsp://, /dev/video")

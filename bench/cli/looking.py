@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing
 
 import typer
 
-from shared import subjects
+from bench.run.letters import dead_letters
 from shared.bus import Bus, ServiceInfo, discover
 from shared.logs import setup
 from shared.messages import DeadLetter
@@ -45,8 +44,7 @@ def show_services(nats: str, wait_s: float) -> None:
 async def _letters(bus_settings: BusSettings) -> list[DeadLetter]:
     bus = await Bus.connect(bus_settings, name="dsb-dlq")
     try:
-        async with aclosing(bus.follow(subjects.DLQ, subjects.dlq("*"), stop_at_end=True)) as stored:
-            return [DeadLetter.from_bytes(message.body) async for message in stored]
+        return await dead_letters(bus)
     finally:
         await bus.drain()
 

@@ -28,7 +28,7 @@ def score(
     from bench.cli.show import report
     from bench.run.folder import RunFolder
 
-    report(RunFolder.open(run), partial=partial)
+    report(RunFolder.open(run), some=partial)
 
 
 @app.command("check")

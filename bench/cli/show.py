@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import PurePath
 from types import TracebackType
 from typing import Self
@@ -31,7 +32,7 @@ class Display:
     def __init__(self, prepared: Prepared) -> None:
         route = prepared.config.system.route
         total, left = owed(prepared.plays, route), owed(prepared.left, route)
-        self._make = lambda: Progress(owed=total, done=total - left, streams=len(prepared.left))
+        self._make = partial(Progress, owed=total, done=total - left, streams=len(prepared.left))
         self._shown = ExitStack()
         self._progress: Progress | None = None
 
@@ -66,11 +67,11 @@ class Display:
             self._progress.end(opening)
 
 
-def report(folder: RunFolder, *, partial: bool = False) -> None:
+def report(folder: RunFolder, *, some: bool = False) -> None:
     """Score, print the table, and audit; exits 1 when a record breaks a rule."""
-    print_scores(score_run(folder, partial=partial))
+    print_scores(score_run(folder, partial=some))
     _tell_failures(folder)
-    check_run(folder, complete=not partial)
+    check_run(folder, complete=not some)
 
 
 def _tell_failures(folder: RunFolder) -> None:

@@ -7,6 +7,7 @@ more.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class _Asked:
     paths: tuple[Path, ...]
     route: RouteStamp
     """As decided here; the router's own decision stands in the answers that it led to."""
+    trace: str
+    """W3C `traceparent`: one a question, in every message about it."""
     first: float = 0.0
     """When it was first sent, on this process's monotonic clock."""
     sent: float = 0.0
@@ -127,9 +130,10 @@ class Asking:
         now = time.monotonic()
         if not asked.accepted:
             asked.sent = now
-        message = Ask(question=asked.item.question, route=self._route, open=session.opened)
+        subject = subjects.ask(session.opened.opening)
+        message = Ask(question=asked.item.question, route=self._route, open=session.opened, trace=asked.trace)
         try:
-            reply = await session.bus.request(subjects.ask(session.opened.opening), message, AskReply)
+            reply = await session.bus.request(subject, message, AskReply, trace=asked.trace)
         except NoResponders:
             return None
         except TransportError as error:
@@ -143,4 +147,6 @@ class Asking:
 
 def _asked(item: AskedQuestion, route: str) -> _Asked:
     decision = decided(item, route)
-    return _Asked(item, decision.paths, RouteStamp(route=route, score=decision.score, reason=decision.reason))
+    stamp = RouteStamp(route=route, score=decision.score, reason=decision.reason)
+    trace = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return _Asked(item, decision.paths, stamp, trace)

@@ -7,6 +7,7 @@ scored. An interrupted run keeps everything that was written and says how to go 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import sys
 import time
@@ -20,6 +21,7 @@ from bench.data.synth import open_dataset
 from bench.run.config import RunConfig
 from bench.run.embedded import Stack, StackSpec
 from bench.run.folder import RunFolder, RunWriter
+from bench.run.letters import dead_letters
 from bench.run.listener import Listener, Silent
 from bench.run.manifest import check_resume, make_manifest
 from bench.run.orchestrate import Job, run_plays
@@ -28,7 +30,7 @@ from bench.run.records import complete_openings
 from bench.run.serial import run_offline
 from bench.run.stop import Stop, on_signals
 from shared.bus import Bus, discover
-from shared.errors import ConfigError
+from shared.errors import ConfigError, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings, load
 from shared.video.source import kind_of
@@ -102,8 +104,12 @@ def resumable(directory: str, name: str) -> RunFolder:
 
 def stack_spec(config: RunConfig, folder: FilePath, **more: Any) -> StackSpec:
     """An embedded stack that serves a run of `config`; `more` are other fields of `StackSpec`."""
-    # A folder of its own, since `edge:` alone is forgotten when the process dies.
-    store = f"edge:{(folder / 'memory').resolve()}" if config.memory.store == "edge:" else config.memory.store
+    # A folder of its own, since `edge:` alone is forgotten when the process dies; it goes with the stack's store.
+    store = (
+        f"edge:{(folder / 'store' / 'memory').resolve()}"
+        if config.memory.store == "edge:"
+        else config.memory.store
+    )
     own: dict[str, Mapping[str, str]] = {
         "s1": _model_env(config.model.s1.model_dump(exclude_none=True)),
         "s2": _model_env(config.model.s2.model_dump(exclude_none=True)),
@@ -169,9 +175,19 @@ async def _over(job: Job, settings: BusSettings, stop: Stop, folder: RunFolder) 
     bus = await Bus.connect(settings, name=f"bench-{job.run}")
     try:
         _note_models(folder, await _models(bus))
-        await run_plays(job, bus, stop)
+        try:
+            await run_plays(job, bus, stop)
+        finally:
+            await _keep_letters(job, bus, folder)
     finally:
         await bus.drain()
+
+
+async def _keep_letters(job: Job, bus: Bus, folder: RunFolder) -> None:
+    """An embedded broker goes with its run: what it could not deliver stays with the records."""
+    with contextlib.suppress(TransportError):
+        if letters := await dead_letters(bus, run=job.run):
+            folder.write_lines("dead_letters.jsonl", (letter.model_dump(mode="json") for letter in letters))
 
 
 async def _models(bus: Bus) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from shared.video.synth import Colour, Placed, Quadrant, Scene, Shape, Track
 
 __all__ = [
     "LETTERS", "MIN_AGE_S", "TASKS", "Choice", "GoldSpan", "Split", "Task", "WorldQuestion", "answer_at", "caption",
-    "check_split", "draw", "encode_video", "questions", "split_of", "split_seeds",
+    "check_split", "draw", "encode_video", "questions", "split_of", "split_seeds", "wording",
 ]  # fmt: skip
 
 LETTERS = "ABCD"
@@ -149,7 +149,8 @@ def _attribute(placed: Placed, task: Task) -> StrEnum:
     return placed.shape if task in (Task.SHAPE_NOW, Task.SHAPE_BEFORE) else placed.quadrant
 
 
-def _wording(task: Task, subject: Subject) -> str:
+def wording(task: Task, subject: Subject) -> str:
+    """The question's text."""
     if task is Task.COUNT_NOW:
         return "How many objects are there now?"
     name = f"{subject} object" if isinstance(subject, Colour) else f"{subject}"
@@ -250,7 +251,7 @@ def draw(
     age = ask_s - span[1]
     gold = tuple(_gold_spans(scene, ask_s, task, subjects[0], options)) if spans else ()
     return WorldQuestion(
-        task, part, _wording(task, subjects[0]), options, letter, answer, ask_s, (span,), age, gold, scene.level,
+        task, part, wording(task, subjects[0]), options, letter, answer, ask_s, (span,), age, gold, scene.level,
         _difficulty(part, age),
     )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""The tiny models: what makes them, from nothing but a seed."""

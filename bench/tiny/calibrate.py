@@ -11,7 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 from transformers import LlavaForConditionalGeneration
 
 from bench.tiny.learn import collate, hidden
-from bench.tiny.lessons import Lesson, Teacher
+from bench.tiny.lessons import Lesson
+from bench.tiny.memory_lessons import MemoryTeacher
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -28,8 +29,8 @@ class Calibration(NamedTuple):
 def calibrate(
     model: LlavaForConditionalGeneration,
     rows: Tensor,
-    teacher: Teacher,
-    lesson: Callable[[Teacher], Lesson],
+    teacher: MemoryTeacher,
+    lesson: Callable[[MemoryTeacher], Lesson],
     *,
     lessons: int = 160,
 ) -> Calibration:
@@ -42,7 +43,7 @@ def calibrate(
             end = len(one.prefix)
             for block in one.blocks:
                 end += len(block.ids)
-                if block.name != "caption":
+                if any(kind == "answer" for _, _, kind in block.targets):
                     scores.append(model.lm_head(out[i, end - 2])[teacher.letters])
                     gold.append(teacher.letters.index(block.ids[-1]))
     logits, target = torch.stack(scores), torch.tensor(gold)

@@ -23,8 +23,8 @@ from bench.tiny.lessons import Lesson, Teacher
 
 __all__ = ["Batch", "Course", "collate", "hidden", "learn", "run_batch"]
 
-WEIGHTS = {"answer": 1.0, "hint": 0.5, "flag": 0.15, "caption": 0.3}
-DEPTH = {"answer": 1.0, "hint": 0.5, "flag": 0.8, "caption": 1.0}
+WEIGHTS = {"answer": 1.0, "hint": 0.5, "flag": 0.15, "caption": 0.3, "bind": 0.1}
+DEPTH = {"answer": 1.0, "hint": 0.67, "flag": 0.83, "caption": 1.0, "bind": 0.34}
 """After which share of the layers a target is read. Seeing must be done half way, so that layers are left for finding
 the option that says the same, and one for naming its letter; read at the top, letters stall far below the hints."""
 
@@ -60,11 +60,11 @@ class Course:
 
 
 def collate(lessons: Sequence[Lesson], rows: Tensor) -> Batch:
-    """Pad lessons and build the block mask: causal, within a question's own block and the shared prefix."""
+    """Pad lessons and build the block mask: causal, within a block, the one that it continues, and the prefix."""
     sizes = [len(x.prefix) + sum(len(b.ids) for b in x.blocks) for x in lessons]
     n, width = len(lessons), max(sizes)
     ids, block = torch.zeros(n, width, dtype=torch.long), torch.full((n, width), -1)
-    positions = torch.zeros(n, width, dtype=torch.long)
+    behind, positions = torch.zeros(n, width, dtype=torch.long), torch.zeros(n, width, dtype=torch.long)
     at, words, weights, depths, names, even = [], [], [], [], [], []
     for i, lesson in enumerate(lessons):
         end = len(lesson.prefix)
@@ -72,7 +72,11 @@ def collate(lessons: Sequence[Lesson], rows: Tensor) -> Batch:
         for j, b in enumerate(lesson.blocks, start=1):
             stop = end + len(b.ids)
             ids[i, end:stop], block[i, end:stop] = torch.tensor(b.ids), j
-            positions[i, end:stop] = torch.arange(len(b.ids)) + len(lesson.prefix)
+            first = len(lesson.prefix)
+            if b.behind is not None:
+                behind[i, end:stop] = b.behind + 1
+                first += len(lesson.blocks[b.behind].ids)
+            positions[i, end:stop] = torch.arange(len(b.ids)) + first
             for where, word, kind in b.targets:
                 at.append((i, end + where))
                 words.append(word)
@@ -84,11 +88,12 @@ def collate(lessons: Sequence[Lesson], rows: Tensor) -> Batch:
             even += [(i, end + where) for where in b.even]
             end = stop
     same = (block[:, :, None] == block[:, None, :]) | (block[:, None, :] == 0) & (block[:, :, None] > 0)
+    same |= (behind[:, :, None] == block[:, None, :]) & (block[:, None, :] > 0)
     mask = (same & torch.ones(width, width, dtype=torch.bool).tril()).unsqueeze(1)
-    shown = torch.cat([rows[x.scene, x.seconds].flatten(0, 1) for x in lessons]).float()
+    shown = [rows[x.scene, x.seconds].flatten(0, 1) for x in lessons if x.seconds] or [rows[0, 0, :0]]
     return Batch(
-        ids, mask, positions, shown, torch.tensor(at), torch.tensor(words), torch.tensor(weights), torch.tensor(depths), names,
-        torch.tensor(even, dtype=torch.long).reshape(-1, 2),
+        ids, mask, positions, torch.cat(shown).float(), torch.tensor(at), torch.tensor(words), torch.tensor(weights),
+        torch.tensor(depths), names, torch.tensor(even, dtype=torch.long).reshape(-1, 2),
     )  # fmt: skip
 
 
@@ -112,7 +117,7 @@ def run_batch(model: LlavaForConditionalGeneration, batch: Batch, image: int) ->
     states = hidden(model, batch, image)
     n, layers = len(batch.t_at), (batch.t_depth * len(states)).round().long() - 1
     picked = torch.zeros(n, states[-1].shape[-1])
-    for layer in layers.unique().tolist():
+    for layer in set(layers.tolist()):
         here = layers == layer
         found = states[layer][batch.t_at[here, 0], batch.t_at[here, 1]]
         top = layer == len(states) - 1
@@ -179,7 +184,7 @@ def learn(
         scores, even = run_batch(model, batch, teacher.image)
         loss = _loss(scores, even, batch, teacher.letters)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()

@@ -11,23 +11,24 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 import torch
 
-from bench.data.world import LETTERS, TASKS, WorldQuestion, caption, draw
-from bench.tiny.tokenizer import IMAGE, build_tokenizer, text_of
+from bench.data.world import LETTERS, TASKS, Subject, Task, WorldQuestion, answer_at, caption, draw, wording
+from bench.tiny.tokenizer import END, IMAGE, USER, build_tokenizer, text_of, token_id
 from shared.messages import Note, Option, WindowSpec
 from shared.perception.window import window
-from shared.video.synth import CELLS, Colour, Scene, Shape, Track
+from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
 from shared.vlm.base import PromptParts, Unit
 from shared.vlm.prompt import DESCRIBE, messages
 
-__all__ = ["Block", "Lesson", "Teacher", "prompt_text"]
+__all__ = ["Block", "Kind", "Lesson", "Teacher", "keyed", "prompt_text"]
 
-Kind = Literal["answer", "hint", "flag", "caption"]
+Kind = Literal["answer", "hint", "flag", "caption", "bind"]
 NOTE_EVERY_S = 5
-_S1, _S2 = WindowSpec(), WindowSpec(stride=5)
+_S1 = WindowSpec()
 _NO_FEATS = torch.empty(0)
 
 
@@ -39,6 +40,8 @@ class Block:
     ids: list[int]
     targets: list[tuple[int, int, Kind]] = field(default_factory=list)
     """(position, token that should be predicted there, kind)."""
+    behind: int | None = None
+    """Which earlier block of the lesson it continues, beside the frames; a block of notes has no targets."""
     even: list[int] = field(default_factory=list)
     """Positions at which every letter should be equally likely: nothing in the prompt tells."""
 
@@ -79,16 +82,11 @@ class Teacher:
         self.scenes = scenes
         self.rng = random.Random(seed)
         self.tokenizer = build_tokenizer()
-        self.image = self.tokenizer.convert_tokens_to_ids(IMAGE)
-        word = self.tokenizer.convert_tokens_to_ids
-        self.letters: list[int] = [word(letter.lower()) for letter in LETTERS]
+        self.image = token_id(self.tokenizer, IMAGE)
+        self.letters = [token_id(self.tokenizer, letter.lower()) for letter in LETTERS]
         self.yes, self.no, self.mark, self.eos = (
-            word("yes"),
-            word("no"),
-            word("?"),
-            self.tokenizer.eos_token_id,
+            token_id(self.tokenizer, w) for w in ("yes", "no", "?", END)
         )
-        self.words = [w for w in self.tokenizer.get_vocab() if w[0] not in "<["]
         self.captions = [[caption(s.objects_at(t)) for t in range(int(s.duration_s))] for s in scenes]
 
     def ids(self, text: str) -> list[int]:
@@ -96,14 +94,23 @@ class Teacher:
         short: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         return [i for token in short for i in ([token] * CELLS if token == self.image else [token])]
 
-    def _split(self, text: str) -> tuple[str, str]:
-        cut = text.rindex(IMAGE) + len(IMAGE)
+    def split(self, text: str) -> tuple[str, str]:
+        """A prompt up to its last frame, and from there on."""
+        mark = IMAGE if IMAGE in text else USER
+        cut = text.rindex(mark) + len(mark)
         return text[:cut], text[cut:]
 
-    def _question_block(self, name: str, tail: str, asked: WorldQuestion, *, known: bool) -> Block:
+    def question_block(self, name: str, tail: str, asked: WorldQuestion, *, known: bool) -> Block:
         """A multiple-choice block; with `known` false the letters are to be equally likely."""
+        texts = [option.text for option in asked.options]
+        return self.choice_block(name, tail, texts, LETTERS.index(asked.gold), known=known)
+
+    def choice_block(
+        self, name: str, tail: str, options: Sequence[str], gold: int, *, known: bool = True
+    ) -> Block:
+        """A multiple-choice block from its text, options and the place of the right one."""
         ids = self.ids(tail)
-        block = Block(name, [*ids, self.letters[LETTERS.index(asked.gold)]])
+        block = Block(name, [*ids, self.letters[gold]])
         last = len(ids) - 1
         block.targets.append((last + 1, self.eos, "answer"))
         if not known:
@@ -111,16 +118,71 @@ class Teacher:
             return block
         block.targets.append((last, block.ids[-1], "answer"))
         mark = max(i for i, token in enumerate(ids) if token == self.mark)
-        block.targets.append((mark, self.ids(asked.answer)[0], "hint"))
+        block.targets.append((mark, self.ids(options[gold])[0], "hint"))
         first = mark + 5  # behind "Options : a ."
-        for i, option in enumerate(asked.options):
-            block.targets.append((first + 3 * i, self.yes if option.key == asked.gold else self.no, "flag"))
+        for i in range(len(options)):
+            block.targets.append((first + 3 * i, self.yes if i == gold else self.no, "flag"))
         return block
 
-    def _caption_block(self, tail: str, text: str) -> Block:
+    def caption_block(self, tail: str, text: str) -> Block:
+        """A block whose answer is a whole caption."""
         ids, words = self.ids(tail), [*self.ids(text), self.eos]
         start = len(ids) - 1
         return Block("caption", [*ids, *words[:-1]], [(start + i, w, "caption") for i, w in enumerate(words)])
+
+    def glances(self, scene: Scene, t: float) -> list[Block]:
+        """Every question about single objects at `t`, cut off at its question mark: short, so that many can be seen."""
+        blocks = []
+        for task in (Task.COLOUR_NOW, Task.SHAPE_NOW, Task.PLACE_NOW):
+            names: list[Subject] = [] if task is Task.SHAPE_NOW else [o.shape for o in scene.objects_at(t)]
+            names += [] if task is Task.COLOUR_NOW else [o.colour for o in scene.objects_at(t)]
+            for name in names:
+                if answer := answer_at(scene, t, task, name):
+                    ids = self.ids(f"Question: {wording(task, name)}")
+                    blocks.append(Block("glance", ids, [(len(ids) - 1, self.ids(answer)[0], "hint")]))
+        return blocks
+
+    def drill(self, questions: int = 4) -> Lesson:
+        """A lesson without frames: a few short notes, and questions that they answer.
+
+        It teaches to find the option that says what is known, where nothing but that tells the right one.
+        """
+        prefix, blocks = "", []
+        for _ in range(questions):
+            n = self.rng.randint(1, 4)
+            shapes, colours = self.rng.sample(list(Shape), k=n), self.rng.sample(list(Colour), k=n)
+            placed = [Placed(c, s, self.rng.randrange(CELLS)) for c, s in zip(colours, shapes, strict=True)]
+            cut = self.rng.randint(0, n - 1)
+            t = self.rng.randrange(7200)
+            told = [caption(group) for group in (placed[:cut], placed[cut:]) if group]
+            notes = [(t + NOTE_EVERY_S * i, text) for i, text in enumerate(told)]
+            task = self.rng.choice([*TASKS["reasoning"], Task.COLOUR_NOW, Task.SHAPE_NOW, Task.PLACE_NOW])
+            text, options, gold = self.about(placed, task)
+            prefix, tail = self.split(prompt_text((), notes, text, self.keyed_texts(options)))
+            blocks.append(self.choice_block("drill", tail, options, gold))
+        return Lesson(0, [], self.ids(prefix), blocks)
+
+    @staticmethod
+    def keyed_texts(options: Sequence[str]) -> list[Option]:
+        """Options with their letters."""
+        return [Option(key=key, text=option) for key, option in zip(LETTERS, options, strict=True)]
+
+    def about(self, placed: Sequence[Placed], task: Task) -> tuple[str, list[str], int]:
+        """Wording, options and the place of the right one, about one of these objects."""
+        one = self.rng.choice(placed)
+        kind = task.split("_")[0]
+        subject: Subject = one.colour if kind == "shape" else one.shape
+        if kind == "place" and self.rng.random() < 0.5:
+            subject = one.colour
+        pool: dict[str, tuple[StrEnum, list[StrEnum]]] = {
+            "colour": (one.colour, list(Colour)),
+            "shape": (one.shape, list(Shape)),
+            "place": (one.quadrant, list(Quadrant)),
+        }
+        answer, words = pool[kind]
+        options = [answer, *self.rng.sample([w for w in words if w is not answer], k=len(LETTERS) - 1)]
+        self.rng.shuffle(options)
+        return wording(task, subject), [str(option) for option in options], options.index(answer)
 
     def fast(self, frames: int) -> Lesson:
         """A lesson for `tiny-s1`: up to `frames` frames of its window."""
@@ -128,116 +190,39 @@ class Teacher:
         scene = self.scenes[which]
         newest = self.rng.randrange(int(scene.duration_s))
         seconds = window(newest, _S1)[-frames:]
-        offset = self._offset()
+        offset = self.offset()
         times = [t + offset for t in seconds]
         prefix = ""
         blocks = []
         for task in TASKS["realtime"]:
             if asked := draw(scene, task, newest + 0.5, self.rng, spans=False):
-                prefix, tail = self._split(prompt_text(times, (), asked.text, _options(asked)))
-                blocks.append(self._question_block(task, tail, asked, known=True))
-        if past := self._past(scene, newest):
+                prefix, tail = self.split(prompt_text(times, (), asked.text, keyed(asked)))
+                blocks.append(self.question_block(task, tail, asked, known=True))
+        if past := self.past(scene, newest):
             track, asked = past
             known = track.leave - 1 >= seconds[0]
-            _, tail = self._split(prompt_text(times, (), asked.text, _options(asked)))
-            blocks.append(self._question_block(f"past{'' if known else '-unseen'}", tail, asked, known=known))
-        prefix, tail = self._split(prompt_text(times, (), DESCRIBE, ()))
-        blocks.append(self._caption_block(tail, self.captions[which][newest]))
+            _, tail = self.split(prompt_text(times, (), asked.text, keyed(asked)))
+            blocks.append(self.question_block(f"past{'' if known else '-unseen'}", tail, asked, known=known))
+        prefix, tail = self.split(prompt_text(times, (), DESCRIBE, ()))
+        blocks.append(self.caption_block(tail, self.captions[which][newest]))
+        blocks += self.glances(scene, newest)
         return Lesson(which, seconds, self.ids(prefix), blocks)
 
-    def _offset(self) -> int:
+    def offset(self) -> int:
         """Seconds added to every stamp of a lesson: none, or up to two hours."""
         return self.rng.choice((0, self.rng.randrange(60), self.rng.randrange(600), self.rng.randrange(7200)))
 
-    def _past(self, scene: Scene, newest: int) -> tuple[Track, WorldQuestion] | None:
+    def past(self, scene: Scene, newest: int) -> tuple[Track, WorldQuestion] | None:
+        """A question about a rare object that has left, if there is one; later ones come oftener."""
         gone = [t for t in scene.tracks if t.rare is not None and t.leave <= newest]
         if not gone:
             return None
         track = self.rng.choice(gone[-2:] if self.rng.random() < 0.5 else gone)
         task = self.rng.choice(TASKS["reasoning"])
         asked = draw(scene, task, newest + 0.5, self.rng, track=track, spans=False)
-        return (track, asked) if asked else self._past(scene, newest)
-
-    def slow(self, questions: int, *, notes: float = 1.0) -> Lesson:
-        """A lesson for `tiny-s2`: frames every five seconds, and notes with a chance of `notes`."""
-        which = self.rng.randrange(len(self.scenes))
-        scene = self.scenes[which]
-        newest = self.rng.randrange(8, int(scene.duration_s))
-        seconds = window(newest, _S2)
-        offset = self._offset()
-        times = [t + offset for t in seconds]
-        prefix, _ = self._split(prompt_text(times, (), DESCRIBE, ()))
-        blocks = []
-        for i in range(questions):
-            block = None
-            if i == 0 or not (past := self._past(scene, newest)):
-                task = self.rng.choice(TASKS["realtime"])
-                if asked := draw(scene, task, newest + 0.5, self.rng, spans=False):
-                    shown = self._notes(which, newest, None, offset) if self.rng.random() < notes else []
-                    _, tail = self._split(prompt_text(times, shown, asked.text, _options(asked)))
-                    block = self._question_block(task, tail, asked, known=True)
-            else:
-                block = self._past_block(which, newest, seconds, offset, past, notes)
-            if block:
-                blocks.append(block)
-        _, tail = self._split(prompt_text(times, (), DESCRIBE, ()))
-        if not blocks or self.rng.random() < 0.2:
-            blocks.append(self._caption_block(tail, self.captions[which][seconds[-1]]))
-        return Lesson(which, seconds, self.ids(prefix), blocks)
-
-    def _past_block(
-        self,
-        which: int,
-        newest: int,
-        seconds: list[int],
-        offset: int,
-        past: tuple[Track, WorldQuestion],
-        chance: float,
-    ) -> Block | None:
-        track, asked = past
-        shown = self._notes(which, newest, track, offset) if self.rng.random() < chance else []
-        final = range(track.states[-1].t, track.leave)
-        in_frames = any(t in final for t in seconds)
-        in_notes = any(t - offset in final and str(track.rare) in text for t, text in shown)
-        whole = range(track.appear, track.leave)
-        glimpse = any(t in whole for t in seconds) or any(str(track.rare) in text for _, text in shown)
-        if glimpse and not (in_frames or in_notes):
-            return None  # an older state only: neither known nor unknown
-        where = "frames" if in_frames else "notes" if in_notes else "unseen"
-        _, tail = self._split(prompt_text([t + offset for t in seconds], shown, asked.text, _options(asked)))
-        return self._question_block(f"past-{where}", tail, asked, known=in_frames or in_notes)
-
-    def _notes(self, which: int, newest: int, track: Track | None, offset: int) -> list[tuple[float, str]]:
-        """Up to six notes as a search brings them: mostly those that name what is asked for, in time order."""
-        told = self.captions[which]
-        phase = self.rng.choice((0, 0, 0, self.rng.randrange(NOTE_EVERY_S)))
-        times = list(range(phase, newest + 1, NOTE_EVERY_S))
-        style = self.rng.random()
-        if style < 0.04:
-            picked = self.rng.sample(times, k=min(6, len(times)))
-            return [
-                (t + offset, " ".join(self.rng.choices(self.words, k=self.rng.randint(3, 16))))
-                for t in sorted(picked)
-            ]
-        blur = 0.9 if style < 0.2 else 0.25
-        name = self._name(track)
-        rank = {t: (name in told[t]) + blur * self.rng.gauss(0, 1) for t in times}
-        k = 6 if self.rng.random() < 0.7 else self.rng.randint(1, 6)
-        best = sorted(sorted(times, key=lambda t: -rank[t])[:k])
-        return [(t + offset, self._noisy(told[t])) for t in best]
-
-    def _name(self, track: Track | None) -> str:
-        if track is not None and track.rare is not None:
-            return str(track.rare)
-        return str(self.rng.choice([*Shape, *Colour]))
-
-    def _noisy(self, text: str) -> str:
-        """Once in a while a note leaves an object out, as a note written by a model may."""
-        objects = text.split(", ")
-        if len(objects) > 1 and self.rng.random() < 0.02:
-            objects.pop(self.rng.randrange(len(objects)))
-        return ", ".join(objects)
+        return (track, asked) if asked else self.past(scene, newest)
 
 
-def _options(asked: WorldQuestion) -> list[Option]:
+def keyed(asked: WorldQuestion) -> list[Option]:
+    """Its options as a prompt has them."""
     return [Option(key=o.key, text=o.text) for o in asked.options]

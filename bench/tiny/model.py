@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
-from bench.tiny.tokenizer import IMAGE, build_tokenizer
+from bench.tiny.tokenizer import IMAGE, build_tokenizer, token_id
 from shared.video.synth import CELLS
 
 __all__ = ["FRAME_PX", "Size", "build_model", "save_checkpoint"]
@@ -78,7 +78,7 @@ def build_model(size: Size, *, seed: int) -> LlavaForConditionalGeneration:
     config = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_token_index=token_id(tokenizer, IMAGE),
         image_seq_length=CELLS,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
@@ -94,13 +94,13 @@ def save_checkpoint(
     """Write weights (fp16), tokenizer, chat template, image processor, `dsb.json` and the card to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.to(torch.float16) for name, value in model.state_dict().items()}
-    model.generation_config.eos_token_id = model.config.text_config.eos_token_id
-    model.generation_config.pad_token_id = model.config.text_config.pad_token_id
-    half = LlavaForConditionalGeneration(model.config).to(torch.float16)
-    half.load_state_dict(state)
-    half.generation_config = model.generation_config
+    tokenizer = build_tokenizer()
+    half: Any = LlavaForConditionalGeneration(model.config)
+    half.to(torch.float16).load_state_dict(state)
+    half.generation_config.eos_token_id = tokenizer.eos_token_id
+    half.generation_config.pad_token_id = tokenizer.pad_token_id
     half.save_pretrained(folder)
-    build_tokenizer().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(_PREPROCESSOR, indent=2) + "\n")
     (folder / "dsb.json").write_text(json.dumps(dict(meta), indent=2) + "\n")
     (folder / "README.md").write_text(card)

@@ -15,10 +15,11 @@ from bench.data.world import LETTERS
 from shared.video.synth import Colour, Quadrant, Shape
 from shared.vlm.prompt import DESCRIBE, SYSTEM
 
-__all__ = ["CHAT_TEMPLATE", "IMAGE", "build_tokenizer", "text_of"]
+__all__ = ["CHAT_TEMPLATE", "END", "IMAGE", "USER", "build_tokenizer", "text_of", "token_id"]
 
 PAD, UNKNOWN, IMAGE, END = "[PAD]", "[UNK]", "<image>", "<|end|>"
-ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
+USER = "<|user|>"
+ROLES = ("<|system|>", USER, "<|assistant|>")
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>"
     "{% if m['content'] is string %}{{ m['content'] }}"
@@ -65,7 +66,8 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.add_special_tokens(
         [AddedToken(t, special=True, normalized=False) for t in (PAD, UNKNOWN, IMAGE, END, *ROLES)]
     )
-    return PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast  # untyped in transformers
+    made: PreTrainedTokenizerFast = make(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         unk_token=UNKNOWN,
@@ -76,6 +78,14 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         model_max_length=4096,
     )
+    return made
+
+
+def token_id(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
+    """The id of a token; that of `[UNK]` for a word it doesn't know."""
+    found = tokenizer.convert_tokens_to_ids(word)
+    assert isinstance(found, int)
+    return found
 
 
 def text_of(chat: Sequence[dict[str, Any]]) -> str:

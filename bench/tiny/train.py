@@ -21,6 +21,7 @@ from bench.tiny.card import card
 from bench.tiny.frames import FramePool, make_pool, training_scene
 from bench.tiny.learn import Course, learn
 from bench.tiny.lessons import Lesson, Teacher
+from bench.tiny.memory_lessons import MemoryTeacher
 from bench.tiny.model import Size, build_model, save_checkpoint
 from bench.tiny.vision import frame_rows, train_vision
 from shared.errors import ConfigError
@@ -41,11 +42,11 @@ class Plan:
     duration_s: int = 90
     vision_steps: int = 500
     fast_steps: int = 1500
-    slow_steps: int = 1400
+    slow_steps: int = 1200
     fast_batch: int = 12
     slow_batch: int = 6
     rate: float = 2e-3
-    slow_rate: float = 1.2e-3
+    slow_rate: float = 1.5e-3
 
 
 FULL = Plan()
@@ -97,7 +98,7 @@ def train(
     model = build_model(Size(), seed=seed)
     model.load_state_dict(ground.vision)
     for name in MODELS[: 1 + max(map(MODELS.index, models), default=0)]:
-        teacher = Teacher(ground.scenes, seed=seed + MODELS.index(name))
+        teacher = MemoryTeacher(ground.scenes, seed=seed + MODELS.index(name))
         learn(
             model,
             ground.rows,
@@ -107,9 +108,7 @@ def train(
             progress=progress,
         )
         if name in models:
-            export(
-                model, out_dir / name, name, seed, plan, ground.validation, ground.validation_rows, progress
-            )
+            export(model, out_dir / name, name, seed, ground.validation, ground.validation_rows, progress)
 
 
 def export(
@@ -117,14 +116,13 @@ def export(
     folder: Path,
     name: str,
     seed: int,
-    plan: Plan,
     scenes: Sequence[Scene],
     rows: Tensor,
     progress: Progress,
 ) -> None:
     """Calibrate on validation scenes, and write the checkpoint folder."""
-    lesson = _course(name, plan).lesson
-    found = calibrate(model, rows, Teacher(scenes, seed=seed), lambda teacher: lesson(teacher, 1.0))
+    exam = _fast_exam if name == "tiny-s1" else _slow_exam
+    found = calibrate(model, rows, MemoryTeacher(scenes, seed=seed), exam)
     meta = {
         "name": name,
         "part": "realtime" if name == "tiny-s1" else "reasoning",
@@ -138,14 +136,27 @@ def export(
 
 
 def _fast_lesson(teacher: Teacher, moment: float) -> Lesson:
-    """One frame at first, then two, then the whole window."""
-    most = 1 if moment < 0.25 else 2 if moment < 0.33 else 6
+    """One frame at first, then two, then the whole window; drills between, many at first."""
+    if teacher.rng.random() < (0.5 if moment < 0.12 else 0.2 if moment < 0.4 else 0.08):
+        return teacher.drill()
+    most = 1 if moment < 0.3 else 2 if moment < 0.4 else 6
     return teacher.fast(6 if most == 6 and teacher.rng.random() < 0.7 else teacher.rng.randint(1, most))
 
 
 def _slow_lesson(teacher: Teacher, moment: float) -> Lesson:
-    """Frames alone at first, then mostly with notes."""
-    return teacher.slow(6 if moment < 0.15 else 5, notes=0.0 if moment < 0.1 else 0.85)
+    """Notes by themselves at first, then mostly beside frames."""
+    assert isinstance(teacher, MemoryTeacher)
+    if teacher.rng.random() < (0.6 if moment < 0.3 else 0.15):
+        return teacher.recite()
+    return teacher.slow(3, notes=0.85)
+
+
+def _fast_exam(teacher: MemoryTeacher) -> Lesson:
+    return teacher.fast(6)
+
+
+def _slow_exam(teacher: MemoryTeacher) -> Lesson:
+    return teacher.slow(2)
 
 
 def _course(name: str, plan: Plan) -> Course:

@@ -7,15 +7,17 @@ that the decoder starts with rows that it can read. Afterwards the tower is froz
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from transformers import LlavaForConditionalGeneration
 
 from bench.tiny.frames import FramePool
-from bench.tiny.tokenizer import build_tokenizer
+from bench.tiny.tokenizer import build_tokenizer, token_id
 from shared.video.synth import CELLS, Colour, Quadrant, Scene, Shape, quadrant
 
 __all__ = ["cell_targets", "frame_rows", "pixels", "tower_rows", "train_vision"]
@@ -24,7 +26,7 @@ NOTHING = "nothing"
 _COLOURS, _SHAPES = [NOTHING, *map(str, Colour)], [NOTHING, *map(str, Shape)]
 
 
-def pixels(frames: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
+def pixels(frames: NDArray[np.uint8]) -> Tensor:
     """Frames `[n, 96, 96, 3]` as the image processor normalises them, `[n, 3, 96, 96]`."""
     return torch.from_numpy(frames).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
@@ -35,7 +37,7 @@ def tower_rows(model: LlavaForConditionalGeneration, values: Tensor) -> Tensor:
     return hidden[:, 1:]
 
 
-def cell_targets(scene: Scene, t: int) -> NDArrayInt:
+def cell_targets(scene: Scene, t: int) -> NDArray[np.int64]:
     """Colour and shape of each cell at `t`, `[2, 16]`; 0 is an empty cell."""
     target = np.zeros((2, CELLS), dtype=np.int64)
     for placed in scene.objects_at(t):
@@ -44,26 +46,23 @@ def cell_targets(scene: Scene, t: int) -> NDArrayInt:
     return target
 
 
-NDArrayInt = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-
-
 class _CellReader(nn.Module):
     """Scores of a projected row, by the language model's embeddings of the words."""
 
     def __init__(self, model: LlavaForConditionalGeneration) -> None:
         super().__init__()
         tokenizer = build_tokenizer()
-        self.embed = model.get_input_embeddings()
-        self.ids = [
-            torch.tensor(tokenizer.convert_tokens_to_ids(w)) for w in (_COLOURS, _SHAPES, list(Quadrant))
-        ]
-        self.cell = nn.Linear(self.embed.weight.shape[1], CELLS)
+        embed: Any = model.get_input_embeddings()
+        self.embed: nn.Embedding = embed
+        words = (_COLOURS, _SHAPES, list(map(str, Quadrant)))
+        self.ids = [torch.tensor([token_id(tokenizer, word) for word in row]) for row in words]
+        self.cell = nn.Linear(self.embed.embedding_dim, CELLS)
         self.places = torch.tensor([list(Quadrant).index(quadrant(c)) for c in range(CELLS)])
 
     def forward(self, rows: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, and how many occupied cells are read right, of rows `[n, 16, d]` and targets `[n, 2, 16]`."""
         normed = F.rms_norm(rows, rows.shape[-1:])
-        colour, shape, place = (normed @ self.embed.weight[ids].T for ids in self.ids)
+        colour, shape, place = (normed @ self.embed(ids).T for ids in self.ids)
         n = len(rows)
         loss = F.cross_entropy(colour.flatten(0, 1), target[:, 0].flatten())
         loss = loss + F.cross_entropy(shape.flatten(0, 1), target[:, 1].flatten())
@@ -96,7 +95,7 @@ def train_vision(
         rows = model.model.multi_modal_projector(tower_rows(model, pixels(pool.frames[which, when])))
         loss, right = reader(rows, torch.from_numpy(target))
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()

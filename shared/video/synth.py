@@ -308,7 +308,8 @@ def _mask(shape: Shape, size: float) -> NDArray[np.float32]:
     else:
         draw.polygon(_outline(shape, centre, radius), fill=255)
     small = image.resize((CELL_PX, CELL_PX), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.float32)[..., None] / 255
+    covered: NDArray[np.float32] = (np.asarray(small, dtype=np.float32)[..., None] / 255).astype(np.float32)
+    return covered
 
 
 @lru_cache(maxsize=16)
@@ -318,7 +319,7 @@ def _background(seed: int) -> NDArray[np.float32]:
     low = Image.fromarray(rng.uniform(-14, 14, (5, 5)).astype(np.float32))
     light = np.asarray(low.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.float32)
     ground = rng.uniform(32, 76) + light + rng.normal(0, 4, (SIDE, SIDE)).astype(np.float32)
-    return ground[..., None] + rng.uniform(-5, 5, 3).astype(np.float32)
+    return (ground[..., None] + rng.uniform(-5, 5, 3)).astype(np.float32)
 
 
 def render(scene: Scene, t: float) -> NDArray[np.uint8]:

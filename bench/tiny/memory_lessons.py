@@ -1,0 +1,192 @@
+"""Lessons for `tiny-s2`: frames every five seconds, and notes as a search brings them.
+
+Notes are a block of their own, behind which several questions stand. Notes leave things out, name other things, or are
+noise; what neither frames nor notes tell is to be answered with even chances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.data.world import TASKS, Task, WorldQuestion, answer_at, caption, draw, wording
+from bench.tiny.lessons import Block, Kind, Lesson, Teacher, keyed, prompt_text
+from bench.tiny.tokenizer import token_id
+from shared.messages import WindowSpec
+from shared.perception.window import window
+from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
+from shared.vlm.prompt import DESCRIBE
+
+__all__ = ["MemoryTeacher"]
+
+NOTE_EVERY_S = 5
+_WINDOW = WindowSpec(stride=5)
+_PAST = (Task.COLOUR_BEFORE, Task.SHAPE_BEFORE, Task.PLACE_BEFORE)
+Told = list[tuple[float, str]]
+"""Notes: stamp and text."""
+
+
+class MemoryTeacher(Teacher):
+    """Draws lessons with notes."""
+
+    def __init__(self, scenes: Sequence[Scene], *, seed: int) -> None:
+        super().__init__(scenes, seed=seed)
+        self.colour_ids, self.shape_ids, self.place_ids = (
+            {token_id(self.tokenizer, str(word)) for word in words} for words in (Colour, Shape, Quadrant)
+        )
+        self.words = [w for w in self.tokenizer.get_vocab() if w[0] not in "<["]
+
+    def slow(self, groups: int, *, notes: float = 1.0) -> Lesson:
+        """A clip, and `groups` times notes (with a chance of `notes`) with questions behind them."""
+        which = self.rng.randrange(len(self.scenes))
+        scene = self.scenes[which]
+        newest = self.rng.randrange(8, int(scene.duration_s))
+        seconds, offset = window(newest, _WINDOW), self.offset()
+        times = [t + offset for t in seconds]
+        prefix, describe = self.split(prompt_text(times, (), DESCRIBE, ()))
+        lesson = Lesson(which, seconds, self.ids(prefix), [])
+        for group in range(groups):
+            past = self.past(scene, newest)
+            told = self._recall(which, newest, past[0] if past else None) if self.rng.random() < notes else []
+            behind = self._put_notes(lesson, [(t + offset, text) for t, text in told])
+            if past:
+                self._put_past(lesson, behind, told, *past)
+            for track in scene.tracks:
+                if track.rare is not None and track.leave <= newest:
+                    self._put_past_glances(lesson, behind, told, track)
+            if group == 0:
+                self._put_now(lesson, behind, scene, newest)
+        if self.rng.random() < 0.2:
+            lesson.blocks.append(self.caption_block(describe, self.captions[which][seconds[-1]]))
+        return lesson
+
+    def recite(self, groups: int = 4) -> Lesson:
+        """A lesson without frames: notes, and questions that they answer."""
+        prefix, _ = self.split(prompt_text((), (), DESCRIBE, ()))
+        lesson = Lesson(0, [], self.ids(prefix), [])
+        for _ in range(groups):
+            told, last = self._story()
+            behind = self._put_notes(lesson, told)
+            for _ in range(8):
+                subject = self.rng.choice(list(last))
+                other = Task.COLOUR_BEFORE if isinstance(subject, Shape) else Task.SHAPE_BEFORE
+                task = self.rng.choice((other, Task.PLACE_BEFORE))
+                self._put_glance(lesson, behind, wording(task, subject), self._of(last[subject], task))
+            one, task = self.rng.choice(list(last.values())), self.rng.choice(_PAST)
+            text, options, gold = self.about([one], task)
+            _, tail = self.split(prompt_text((), (), text, self.keyed_texts(options)))
+            lesson.blocks.append(self._behind(behind, self.choice_block("recite", tail, options, gold)))
+        return lesson
+
+    def _story(self) -> tuple[Told, dict[Shape | Colour, Placed]]:
+        """Notes about objects of different shapes and colours that come, move and go; and each one's last state."""
+        n = self.rng.randint(2, 6)
+        looks = list(zip(self.rng.sample(list(Colour), k=n), self.rng.sample(list(Shape), k=n), strict=True))
+        last: dict[Shape | Colour, Placed] = {}
+        told, t = [], self.offset()
+        for _ in range(self.rng.randint(1, 5)):
+            some = self.rng.sample(looks, k=self.rng.randint(1, min(n, 3)))
+            cells = sorted(self.rng.sample(range(CELLS), k=len(some)))
+            placed = [Placed(c, s, cell) for (c, s), cell in zip(some, cells, strict=True)]
+            last |= {name: one for one in placed for name in (one.shape, one.colour)}
+            told.append((float(t), caption(placed)))
+            t += NOTE_EVERY_S * self.rng.choice((1, 1, 1, 2, 5))
+        return told, last
+
+    @staticmethod
+    def _of(placed: Placed, task: Task) -> str:
+        kind = {Task.COLOUR_BEFORE: placed.colour, Task.SHAPE_BEFORE: placed.shape}
+        return str(kind.get(task, placed.quadrant))
+
+    @staticmethod
+    def _behind(behind: int | None, block: Block) -> Block:
+        block.behind = behind
+        return block
+
+    def _put_notes(self, lesson: Lesson, told: Told) -> int | None:
+        if not told:
+            return None
+        _, tail = self.split(prompt_text((), told, "", ()))
+        ids = self.ids(tail[: tail.rindex("Question:")])
+        lesson.blocks.append(Block("notes", ids, self._bindings(ids)))
+        return len(lesson.blocks) - 1
+
+    def _bindings(self, ids: list[int]) -> list[tuple[int, int, Kind]]:
+        """In a note, each shape should know its colour early on, and each place its shape and colour."""
+        targets: list[tuple[int, int, Kind]] = []
+        for i in range(2, len(ids)):
+            if ids[i] in self.shape_ids and ids[i - 1] in self.colour_ids:
+                targets.append((i, ids[i - 1], "bind"))
+            elif ids[i] in self.place_ids and ids[i - 1] in self.shape_ids:
+                targets += [(i, ids[i - 1], "bind"), (i, ids[i - 2], "bind")]
+        return targets
+
+    def _put_glance(self, lesson: Lesson, behind: int | None, text: str, answer: str) -> None:
+        ids = self.ids(f"Question: {text}")
+        lesson.blocks.append(Block("recall", ids, [(len(ids) - 1, self.ids(answer)[0], "hint")], behind))
+
+    def _put_now(self, lesson: Lesson, behind: int | None, scene: Scene, newest: int) -> None:
+        """A question about now, answered as well as frames up to four seconds old can."""
+        asked = draw(scene, self.rng.choice(TASKS["realtime"]), newest + 0.5, self.rng, spans=False)
+        if asked:
+            _, tail = self.split(prompt_text((), (), asked.text, keyed(asked)))
+            lesson.blocks.append(self._behind(behind, self.question_block("now", tail, asked, known=True)))
+        if lesson.seconds[-1] == newest:
+            lesson.blocks += [self._behind(behind, block) for block in self.glances(scene, newest)]
+
+    def _put_past(
+        self, lesson: Lesson, behind: int | None, told: Told, track: Track, asked: WorldQuestion
+    ) -> None:
+        where = self._whereabouts(lesson, told, track)
+        if where is None:
+            return
+        _, tail = self.split(prompt_text((), (), asked.text, keyed(asked)))
+        block = self.question_block(f"past-{where}", tail, asked, known=where != "unseen")
+        lesson.blocks.append(self._behind(behind, block))
+
+    def _put_past_glances(self, lesson: Lesson, behind: int | None, told: Told, track: Track) -> None:
+        if self._whereabouts(lesson, told, track) in (None, "unseen"):
+            return
+        scene = self.scenes[lesson.scene]
+        for task in (
+            Task.PLACE_BEFORE,
+            Task.COLOUR_BEFORE if isinstance(track.rare, Shape) else Task.SHAPE_BEFORE,
+        ):
+            answer = answer_at(scene, track.leave, task, track.rare)
+            self._put_glance(lesson, behind, wording(task, track.rare), str(answer))
+
+    @staticmethod
+    def _whereabouts(lesson: Lesson, told: Told, track: Track) -> str | None:
+        """What tells the last state of an object: frames, notes, nothing (unseen); None where only an older one is."""
+        final, whole = range(track.states[-1].t, track.leave), range(track.appear, track.leave)
+        naming = [(t, text) for t, text in told if str(track.rare) in text]
+        if any(t in final for t in lesson.seconds):
+            return "frames" if all(t in whole for t, _ in naming) else None
+        if naming and int(naming[-1][0]) in final:
+            return "notes"
+        return None if naming or any(t in whole for t in lesson.seconds) else "unseen"
+
+    def _recall(self, which: int, newest: int, track: Track | None) -> Told:
+        """Up to six notes as a search brings them: mostly those that name what is asked for, in time order."""
+        written = self.captions[which]
+        phase = self.rng.choice((0, 0, 0, self.rng.randrange(NOTE_EVERY_S)))
+        times = list(range(phase, newest + 1, NOTE_EVERY_S))
+        style = self.rng.random()
+        if style < 0.05:
+            # As an untrained model writes them; their stamps lie outside of every object's life.
+            return [
+                (9000.0 + t, " ".join(self.rng.choices(self.words, k=self.rng.randint(3, 16))))
+                for t in times[:6]
+            ]
+        blur = 0.9 if style < 0.2 else 0.25
+        name = str(track.rare) if track is not None else str(self.rng.choice([*Shape, *Colour]))
+        rank = {t: (name in written[t]) + blur * self.rng.gauss(0, 1) for t in times}
+        k = 6 if self.rng.random() < 0.7 else self.rng.randint(1, 6)
+        best = sorted(sorted(times, key=lambda t: -rank[t])[:k])
+        return [(float(t), self._noisy(written[t])) for t in best]
+
+    def _noisy(self, text: str) -> str:
+        """Once in a while a note leaves an object out, as a note written by a model may."""
+        objects = text.split(", ")
+        if len(objects) > 1 and self.rng.random() < 0.02:
+            objects.pop(self.rng.randrange(len(objects)))
+        return ", ".join(objects)

@@ -86,13 +86,28 @@ def test_live_mode_stamps_answers_with_the_time_of_their_emission(kit: Kit, stac
     assert all(record.t_emit is not None and record.t_emit >= record.t_ask for record in records)
 
 
+DELAYS = {"DSB_FAILPOINTS": "bus.*=delay:0:500:7"}
+
+
 def test_random_delays_at_every_hop_change_no_answer(kit: Kit, offline: Answers) -> None:
-    delays = {"DSB_FAILPOINTS": "bus.*=delay:0:500:7"}
-    with kit.stack("slow", env=delays) as slow:
-        first = dsb("run", str(kit.yaml("delayed_a")), "--nats", slow.url, env=delays)
-        second = dsb("run", str(kit.yaml("delayed_b")), "--nats", slow.url, env=delays)
-        for process in (first, second):
-            _, said = process.communicate(timeout=280)
+    path = kit.yaml("delayed", dataset__parts=["reasoning"])
+    with kit.stack("slow", env=DELAYS, counts={"s2": 2}) as slow:
+        process = dsb("run", str(path), "--nats", slow.url, env=DELAYS)
+        _, said = process.communicate(timeout=280)
+    assert process.returncode == 0, said
+    asked = {sample.id for sample in kit.data.samples if sample.part == "reasoning"}
+    expected = {final: answer for final, answer in offline.items() if final.sample in asked}
+    assert_same(RunFolder.open(kit.folder / "runs" / "delayed"), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_random_delays_and_two_benches_change_no_answer(kit: Kit, offline: Answers) -> None:
+    names = ("delayed_a", "delayed_b")
+    with kit.stack("slower", env=DELAYS) as slow:
+        runs = [dsb("run", str(kit.yaml(name)), "--nats", slow.url, env=DELAYS) for name in names]
+        for process in runs:
+            _, said = process.communicate(timeout=800)
             assert process.returncode == 0, said
-    for name in ("delayed_a", "delayed_b"):
+    for name in names:
         assert_same(RunFolder.open(kit.folder / "runs" / name), offline)

@@ -66,7 +66,8 @@ def test_more_workers_join_by_scale_and_are_seen(compose: Compose) -> None:
     compose("up", "-d", "--wait", "--wait-timeout", "180", "--scale", "s2=3")
     assert len(compose.containers("s2")) == 3
     shown = compose("run", "--rm", "-T", "bench", "ps", "--wait", "2")
-    assert shown.count("s2") >= 3
+    assert len([line for line in shown.splitlines() if line.startswith("s2 ")]) == 3
+    assert len(compose.containers("s2")) == 3, "a run must not undo --scale"
 
 
 @pytest.mark.parametrize("service", ["s2", "s1", "reader", "router", "memory", "nats"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import select
 import signal
 import subprocess
 import sys
@@ -26,6 +27,11 @@ _PARENT_GONE = 70
 def _die_with_parent() -> None:
     if _LINUX:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+def _closed(fd: int) -> bool:
+    # Nothing is ever written: readable means that the write end is gone.
+    return bool(select.select([fd], [], [], 0)[0])
 
 
 def _when_closed(fd: int, act: Callable[[], None]) -> None:
@@ -58,6 +64,8 @@ def main(argv: list[str]) -> int:
     """Run what `argv` (FD, verb, arguments) says; the exit code is the program's."""
     fd, verb, *rest = argv
     _die_with_parent()
+    if _closed(int(fd)):
+        return _PARENT_GONE  # it died before the kernel was told to watch it
     return _serve(int(fd), rest[0]) if verb == "serve" else _become(int(fd), rest)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from bench.tiny.lessons import Lesson, Teacher
 
 __all__ = ["Batch", "Course", "collate", "hidden", "learn", "run_batch"]
 
-WEIGHTS = {"answer": 1.0, "hint": 0.5, "flag": 0.15, "caption": 0.3, "bind": 0.1}
-DEPTH = {"answer": 1.0, "hint": 0.67, "flag": 0.83, "caption": 1.0, "bind": 0.34}
+PROMOTE_EVERY = 25
+WEIGHTS = {"answer": 1.0, "hint": 0.5, "flag": 0.15, "caption": 0.3, "bind": 0.1, "lookup": 0.5}
+DEPTH = {"answer": 1.0, "hint": 0.67, "flag": 0.83, "caption": 1.0, "bind": 0.17, "lookup": 0.5}
 """After which share of the layers a target is read. Seeing must be done half way, so that layers are left for finding
 the option that says the same, and one for naming its letter; read at the top, letters stall far below the hints."""
 
@@ -57,6 +58,11 @@ class Course:
     lesson: Callable[[Teacher, float], Lesson]
     """A lesson for a moment of the course, 0 its beginning and 1 its end."""
     batch: int = 12
+    flat: bool = False
+    """A constant rate after the warm-up, instead of one that falls."""
+    promote: Callable[[Teacher, Mapping[str, float]], bool] | None = None
+    """Asked every `PROMOTE_EVERY` steps with the shares of right predictions since: may set `teacher.level`, and ends
+    the course by saying true."""
 
 
 def collate(lessons: Sequence[Lesson], rows: Tensor) -> Batch:
@@ -149,17 +155,25 @@ class _Tally:
                 self.counts[name][0] += ok
                 self.counts[name][1] += 1
 
+    def shares(self) -> dict[str, float]:
+        """Share of right predictions since the last report, by name."""
+        return {name: a / b for name, (a, b) in self.counts.items()}
+
     def text(self) -> str:
+        """The same as a line; starts anew."""
         found = {name: f"{a / b:.3f}" for name, (a, b) in sorted(self.counts.items())}
         self.counts.clear()
         return " ".join(f"{name}={share}" for name, share in found.items())
 
 
-def _rate(step: int, steps: int) -> float:
-    """Warm up for a twentieth, then a cosine down to a fiftieth of the peak."""
+def _rate(step: int, course: Course) -> float:
+    """Warm up for a twentieth, then a cosine down to a fiftieth of the peak, unless the course is flat."""
+    steps = course.steps
     warm = max(1, steps // 20)
     if step < warm:
         return (step + 1) / warm
+    if course.flat:
+        return 1.0
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
@@ -176,7 +190,7 @@ def learn(
     """Train in place; a checkpoint of the same course is taken up where it was left."""
     weights = [p for n, p in model.named_parameters() if "vision_tower" not in n]
     optimizer = torch.optim.AdamW(weights, lr=course.rate, weight_decay=0.01, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _rate(s, course.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _rate(s, course))
     start = _restore(checkpoint, model, optimizer, schedule, teacher)
     tally, began, saved = _Tally(), time.monotonic(), time.monotonic()
     for step in range(start + 1, course.steps + 1):
@@ -189,20 +203,27 @@ def learn(
         optimizer.step()
         schedule.step()
         tally.add(scores, batch, teacher.eos)
-        if step % 100 == 0 or step == course.steps:
+        last = step == course.steps
+        if course.promote is not None and step % PROMOTE_EVERY == 0:
+            shares = tally.shares()
+            last = course.promote(teacher, shares) or last
+            progress(f"{course.name} step {step}: level {teacher.level} {tally.text()}")
+        elif step % 100 == 0 or last:
             took = time.monotonic() - began
             progress(
                 f"{course.name} step {step} of {course.steps} ({took:.0f} s): loss {loss.item():.4f} {tally.text()}"
             )
-        if time.monotonic() - saved > save_every_s or step == course.steps:
+        if time.monotonic() - saved > save_every_s or last:
             saved = time.monotonic()
-            _save(checkpoint, model, optimizer, schedule, teacher, step)
+            _save(checkpoint, model, optimizer, schedule, teacher, course.steps if last else step)
+        if last:
+            break
 
 
 def _save(path: Path, model: nn.Module, optimizer: Any, schedule: Any, teacher: Teacher, step: int) -> None:
     state = {
         "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-        "schedule": schedule.state_dict(), "rng": teacher.rng.getstate(),
+        "schedule": schedule.state_dict(), "rng": teacher.rng.getstate(), "level": teacher.level,
     }  # fmt: skip
     torch.save(state, path.with_suffix(".part"))
     path.with_suffix(".part").rename(path)
@@ -215,6 +236,7 @@ def _restore(path: Path, model: nn.Module, optimizer: Any, schedule: Any, teache
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
+    teacher.level = state.get("level", 0)
     kind, internal, gauss = state["rng"]
     teacher.rng.setstate((kind, tuple(internal), gauss))
     return int(state["step"])

@@ -26,7 +26,7 @@ from shared.vlm.prompt import DESCRIBE, messages
 
 __all__ = ["Block", "Kind", "Lesson", "Teacher", "keyed", "prompt_text"]
 
-Kind = Literal["answer", "hint", "flag", "caption", "bind"]
+Kind = Literal["answer", "hint", "flag", "caption", "bind", "lookup"]
 NOTE_EVERY_S = 5
 _S1 = WindowSpec()
 _NO_FEATS = torch.empty(0)
@@ -81,6 +81,8 @@ class Teacher:
     def __init__(self, scenes: Sequence[Scene], *, seed: int) -> None:
         self.scenes = scenes
         self.rng = random.Random(seed)
+        self.level = 0
+        """How far a course with levels has come."""
         self.tokenizer = build_tokenizer()
         self.image = token_id(self.tokenizer, IMAGE)
         self.letters = [token_id(self.tokenizer, letter.lower()) for letter in LETTERS]

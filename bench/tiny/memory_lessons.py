@@ -6,7 +6,7 @@ noise; what neither frames nor notes tell is to be answered with even chances.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.data.world import TASKS, Task, WorldQuestion, answer_at, caption, draw, wording
 from bench.tiny.lessons import Block, Kind, Lesson, Teacher, keyed, prompt_text
@@ -16,11 +16,15 @@ from shared.perception.window import window
 from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
 from shared.vlm.prompt import DESCRIBE
 
-__all__ = ["MemoryTeacher"]
+__all__ = ["LEVELS", "MemoryTeacher", "promote"]
 
 NOTE_EVERY_S = 5
 _WINDOW = WindowSpec(stride=5)
 _PAST = (Task.COLOUR_BEFORE, Task.SHAPE_BEFORE, Task.PLACE_BEFORE)
+MASTERED = 0.95
+LEVELS = ((1, 2), (1, 3), (2, 2), (3, 3), (6, 4))
+"""How many notes, and objects a note, by level. Looking something up in several notes at once isn't learnt from
+nothing; from one note with two objects on it is."""
 Told = list[tuple[float, str]]
 """Notes: stamp and text."""
 
@@ -59,32 +63,40 @@ class MemoryTeacher(Teacher):
             lesson.blocks.append(self.caption_block(describe, self.captions[which][seconds[-1]]))
         return lesson
 
-    def recite(self, groups: int = 4) -> Lesson:
-        """A lesson without frames: notes, and questions that they answer."""
+    def recite(self, groups: int = 2) -> Lesson:
+        """A lesson without frames: notes as long as the level allows, and questions that they answer."""
         prefix, _ = self.split(prompt_text((), (), DESCRIBE, ()))
         lesson = Lesson(0, [], self.ids(prefix), [])
         for _ in range(groups):
             told, last = self._story()
             behind = self._put_notes(lesson, told)
-            for _ in range(8):
+            for i in range(8):
                 subject = self.rng.choice(list(last))
                 other = Task.COLOUR_BEFORE if isinstance(subject, Shape) else Task.SHAPE_BEFORE
                 task = self.rng.choice((other, Task.PLACE_BEFORE))
-                self._put_glance(lesson, behind, wording(task, subject), self._of(last[subject], task))
-            one, task = self.rng.choice(list(last.values())), self.rng.choice(_PAST)
-            text, options, gold = self.about([one], task)
-            _, tail = self.split(prompt_text((), (), text, self.keyed_texts(options)))
-            lesson.blocks.append(self._behind(behind, self.choice_block("recite", tail, options, gold)))
+                if i < 6:
+                    self._put_glance(
+                        lesson, behind, wording(task, subject), subject, self._of(last[subject], task)
+                    )
+                else:
+                    self._put_choice(lesson, behind, last[subject], self.rng.choice(_PAST))
         return lesson
+
+    def _put_choice(self, lesson: Lesson, behind: int | None, one: Placed, task: Task) -> None:
+        text, options, gold = self.about([one], task)
+        _, tail = self.split(prompt_text((), (), text, self.keyed_texts(options)))
+        lesson.blocks.append(self._behind(behind, self.choice_block("recite", tail, options, gold)))
 
     def _story(self) -> tuple[Told, dict[Shape | Colour, Placed]]:
         """Notes about objects of different shapes and colours that come, move and go; and each one's last state."""
-        n = self.rng.randint(2, 6)
+        level = self.level if self.rng.random() < 0.85 else self.rng.randint(0, self.level)
+        notes, objects = LEVELS[min(level, len(LEVELS) - 1)]
+        n = objects if notes == 1 else 6
         looks = list(zip(self.rng.sample(list(Colour), k=n), self.rng.sample(list(Shape), k=n), strict=True))
         last: dict[Shape | Colour, Placed] = {}
         told, t = [], self.offset()
-        for _ in range(self.rng.randint(1, 5)):
-            some = self.rng.sample(looks, k=self.rng.randint(1, min(n, 3)))
+        for _ in range(notes):
+            some = self.rng.sample(looks, k=objects if notes < 3 else self.rng.randint(1, objects))
             cells = sorted(self.rng.sample(range(CELLS), k=len(some)))
             placed = [Placed(c, s, cell) for (c, s), cell in zip(some, cells, strict=True)]
             last |= {name: one for one in placed for name in (one.shape, one.colour)}
@@ -120,9 +132,16 @@ class MemoryTeacher(Teacher):
                 targets += [(i, ids[i - 1], "bind"), (i, ids[i - 2], "bind")]
         return targets
 
-    def _put_glance(self, lesson: Lesson, behind: int | None, text: str, answer: str) -> None:
+    def _put_glance(
+        self, lesson: Lesson, behind: int | None, text: str, subject: Shape | Colour, answer: str
+    ) -> None:
+        """A question cut off at its mark; its subject, too, should know the answer: it is there that one looks up."""
         ids = self.ids(f"Question: {text}")
-        lesson.blocks.append(Block("recall", ids, [(len(ids) - 1, self.ids(answer)[0], "hint")], behind))
+        found = max(i for i, token in enumerate(ids) if token == token_id(self.tokenizer, str(subject)))
+        word = self.ids(answer)[0]
+        lesson.blocks.append(
+            Block("recall", ids, [(len(ids) - 1, word, "hint"), (found, word, "lookup")], behind)
+        )
 
     def _put_now(self, lesson: Lesson, behind: int | None, scene: Scene, newest: int) -> None:
         """A question about now, answered as well as frames up to four seconds old can."""
@@ -144,7 +163,7 @@ class MemoryTeacher(Teacher):
         lesson.blocks.append(self._behind(behind, block))
 
     def _put_past_glances(self, lesson: Lesson, behind: int | None, told: Told, track: Track) -> None:
-        if self._whereabouts(lesson, told, track) in (None, "unseen"):
+        if track.rare is None or self._whereabouts(lesson, told, track) in (None, "unseen"):
             return
         scene = self.scenes[lesson.scene]
         for task in (
@@ -152,7 +171,7 @@ class MemoryTeacher(Teacher):
             Task.COLOUR_BEFORE if isinstance(track.rare, Shape) else Task.SHAPE_BEFORE,
         ):
             answer = answer_at(scene, track.leave, task, track.rare)
-            self._put_glance(lesson, behind, wording(task, track.rare), str(answer))
+            self._put_glance(lesson, behind, wording(task, track.rare), track.rare, str(answer))
 
     @staticmethod
     def _whereabouts(lesson: Lesson, told: Told, track: Track) -> str | None:
@@ -190,3 +209,10 @@ class MemoryTeacher(Teacher):
         if len(objects) > 1 and self.rng.random() < 0.02:
             objects.pop(self.rng.randrange(len(objects)))
         return ", ".join(objects)
+
+
+def promote(teacher: Teacher, shares: Mapping[str, float]) -> bool:
+    """Go up a level when notes of this one are read almost without fault; true when there is none left."""
+    if min(shares.get("recite", 0.0), shares.get("recall/hint", 0.0)) > MASTERED:
+        teacher.level += 1
+    return teacher.level >= len(LEVELS)

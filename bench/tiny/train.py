@@ -1,7 +1,8 @@
 """Train `tiny-s1` and `tiny-s2` from a seed and nothing else, in stages that a second call takes up where one stopped.
 
-Stages: frames → vision tower → `tiny-s1` (one frame first, then its window) → `tiny-s2` (begins as `tiny-s1`; frames
-first, then notes). Work files stand in `OUT/work`; the finished checkpoints in `OUT/tiny-s1` and `OUT/tiny-s2`.
+Stages: frames → vision tower → `tiny-s1` (one frame first, then its window) → `tiny-s2` (begins as `tiny-s1`; reads
+notes first, then frames and notes). Work files stand in `OUT/work`, the finished checkpoints in `OUT/tiny-s1` and
+`OUT/tiny-s2`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bench.tiny.card import card
 from bench.tiny.frames import FramePool, make_pool, training_scene
 from bench.tiny.learn import Course, learn
 from bench.tiny.lessons import Lesson, Teacher
-from bench.tiny.memory_lessons import MemoryTeacher
+from bench.tiny.memory_lessons import MemoryTeacher, promote
 from bench.tiny.model import Size, build_model, save_checkpoint
 from bench.tiny.vision import frame_rows, train_vision
 from shared.errors import ConfigError
@@ -42,11 +43,13 @@ class Plan:
     duration_s: int = 90
     vision_steps: int = 500
     fast_steps: int = 1500
-    slow_steps: int = 1200
+    reading_steps: int = 900
+    slow_steps: int = 600
     fast_batch: int = 12
     slow_batch: int = 6
     rate: float = 2e-3
-    slow_rate: float = 1.5e-3
+    reading_rate: float = 1.5e-3
+    slow_rate: float = 1.2e-3
 
 
 FULL = Plan()
@@ -56,6 +59,7 @@ QUICK = Plan(
     duration_s=40,
     vision_steps=20,
     fast_steps=6,
+    reading_steps=4,
     slow_steps=4,
     fast_batch=4,
     slow_batch=2,
@@ -99,14 +103,9 @@ def train(
     model.load_state_dict(ground.vision)
     for name in MODELS[: 1 + max(map(MODELS.index, models), default=0)]:
         teacher = MemoryTeacher(ground.scenes, seed=seed + MODELS.index(name))
-        learn(
-            model,
-            ground.rows,
-            teacher,
-            _course(name, plan),
-            checkpoint=work / f"{name}.pt",
-            progress=progress,
-        )
+        for course in _courses(name, plan):
+            path = work / f"{course.name}.pt"
+            learn(model, ground.rows, teacher, course, checkpoint=path, progress=progress)
         if name in models:
             export(model, out_dir / name, name, seed, ground.validation, ground.validation_rows, progress)
 
@@ -143,12 +142,16 @@ def _fast_lesson(teacher: Teacher, moment: float) -> Lesson:
     return teacher.fast(6 if most == 6 and teacher.rng.random() < 0.7 else teacher.rng.randint(1, most))
 
 
-def _slow_lesson(teacher: Teacher, moment: float) -> Lesson:
-    """Notes by themselves at first, then mostly beside frames."""
+def _reading_lesson(teacher: Teacher, _: float) -> Lesson:
+    """Notes by themselves; now and then frames, so that seeing isn't forgotten."""
     assert isinstance(teacher, MemoryTeacher)
-    if teacher.rng.random() < (0.6 if moment < 0.3 else 0.15):
-        return teacher.recite()
-    return teacher.slow(3, notes=0.85)
+    return teacher.slow(1, notes=0.0) if teacher.rng.random() < 0.12 else teacher.recite()
+
+
+def _slow_lesson(teacher: Teacher, _: float) -> Lesson:
+    """Mostly frames and notes together."""
+    assert isinstance(teacher, MemoryTeacher)
+    return teacher.recite() if teacher.rng.random() < 0.1 else teacher.slow(3, notes=0.85)
 
 
 def _fast_exam(teacher: MemoryTeacher) -> Lesson:
@@ -159,10 +162,16 @@ def _slow_exam(teacher: MemoryTeacher) -> Lesson:
     return teacher.slow(2)
 
 
-def _course(name: str, plan: Plan) -> Course:
+def _courses(name: str, plan: Plan) -> list[Course]:
     if name == "tiny-s1":
-        return Course(name, plan.fast_steps, plan.rate, _fast_lesson, batch=plan.fast_batch)
-    return Course(name, plan.slow_steps, plan.slow_rate, _slow_lesson, batch=plan.slow_batch)
+        return [Course(name, plan.fast_steps, plan.rate, _fast_lesson, batch=plan.fast_batch)]
+    return [
+        Course(
+            f"{name}-reading", plan.reading_steps, plan.reading_rate, _reading_lesson,
+            batch=plan.fast_batch, flat=True, promote=promote,
+        ),
+        Course(name, plan.slow_steps, plan.slow_rate, _slow_lesson, batch=plan.slow_batch),
+    ]  # fmt: skip
 
 
 def _pool(path: Path, seeds: Sequence[int], plan: Plan, workers: int, progress: Progress) -> FramePool:

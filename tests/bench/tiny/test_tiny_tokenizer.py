@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from bench.data.world import TASKS, caption, draw, questions
 from bench.tiny.lessons import Teacher, prompt_text
+from bench.tiny.memory_lessons import LEVELS, MemoryTeacher, promote
 from bench.tiny.tokenizer import IMAGE, build_tokenizer
 from shared.messages import Option
 from shared.video.synth import CELLS, script
@@ -59,7 +60,7 @@ def test_a_saved_tokenizer_is_the_same(tokenizer: PreTrainedTokenizerFast, tmp_p
 
 
 def test_a_lesson_holds_the_prompt_and_its_gold_letter() -> None:
-    teacher = Teacher([SCENE], seed=3)
+    teacher = MemoryTeacher([SCENE], seed=3)
     for lesson in (teacher.fast(6), teacher.slow(4)):
         assert lesson.prefix.count(teacher.image) == CELLS * len(lesson.seconds)
         for block in lesson.blocks:
@@ -85,3 +86,37 @@ def test_a_lesson_hints_at_the_question_mark_and_flags_the_options() -> None:
                 assert [text for text, flag in flags if flag == "yes"] == [hints[0][1]]
                 assert len(flags) == 4
     assert asked is not None
+
+
+def test_behind_notes_stand_questions_that_the_notes_answer() -> None:
+    teacher = MemoryTeacher([SCENE], seed=5)
+    words = teacher.tokenizer.convert_ids_to_tokens
+    for level in range(len(LEVELS)):
+        teacher.level = level
+        lesson = teacher.recite()
+        for block in lesson.blocks:
+            if block.behind is None:
+                assert block.name == "notes"
+                continue
+            note = words(lesson.blocks[block.behind].ids)
+            answers = {words(word) for _, word, kind in block.targets if kind in ("hint", "lookup")}
+            assert len(answers) == 1
+            assert answers <= set(note)
+
+
+def test_levels_go_up_only_when_notes_are_read_well() -> None:
+    teacher = MemoryTeacher([SCENE], seed=6)
+    assert not promote(teacher, {"recite": 0.9, "recall/hint": 1.0})
+    assert teacher.level == 0
+    ended = [promote(teacher, {"recite": 0.99, "recall/hint": 0.99}) for _ in LEVELS]
+    assert ended == [False] * (len(LEVELS) - 1) + [True]
+
+
+def test_what_nothing_shown_tells_is_to_be_answered_with_even_chances() -> None:
+    teacher = MemoryTeacher([script(seed, duration_s=90, level=2) for seed in range(6)], seed=7)
+    unseen = [b for _ in range(60) for b in teacher.slow(2, notes=0.5).blocks if b.name == "past-unseen"]
+    assert unseen
+    for block in unseen:
+        assert len(block.even) == 1
+        assert {kind for _, _, kind in block.targets} == {"answer"}
+        assert [word for _, word, _ in block.targets] == [teacher.eos]

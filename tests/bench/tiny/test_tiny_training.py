@@ -56,6 +56,20 @@ def test_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
 
 
+def test_a_course_that_is_mastered_ends_early_and_stays_ended(tmp_path: Path) -> None:
+    model, teacher, steps = build_model(SMALL, seed=0), Teacher([SCENE], seed=0), []
+    rows = torch.rand(1, 30, 16, 32)
+
+    def lesson(teacher: Teacher, moment: float) -> Lesson:
+        steps.append(moment)
+        return teacher.drill(1)
+
+    course = Course("test", 1000, 1e-3, lesson, batch=1, promote=lambda teacher, shares: True)
+    for _ in range(2):
+        learn(model, rows, teacher, course, checkpoint=tmp_path / "c.pt", progress=lambda _: None)
+    assert len(steps) == 25
+
+
 def test_questions_of_a_lesson_do_not_see_each_other() -> None:
     torch.manual_seed(0)
     model, teacher = build_model(SMALL, seed=0).eval(), Teacher([SCENE], seed=0)
@@ -91,6 +105,7 @@ def test_training_from_nothing_makes_checkpoints_that_the_ordinary_backend_loads
         duration_s=20,
         vision_steps=2,
         fast_steps=2,
+        reading_steps=2,
         slow_steps=2,
         fast_batch=2,
         slow_batch=2,

@@ -104,8 +104,8 @@ def test_a_url_names_a_scene() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["synth:", "synth:duration=5", "synth:seed=x", "synth:seed=1,colour=2", "synth:seed=1,duration=0", "synth:seed=1,level=9",
-     "synth:seed=1.5"],
+    ["synth:", "synth:duration=5", "synth:seed=x", "synth:seed=1,colour=2", "synth:seed=1,duration=0",
+     "synth:seed=1,level=9", "synth:seed=1.5"],
 )  # fmt: skip
 def test_a_wrong_url_is_refused_in_one_line(url: str) -> None:
     with pytest.raises(VideoError) as caught:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["card"]
+__all__ = ["card", "with_scores"]
+
+_SCORES = "\n## Scores\n"
 
 _SEES = {
     "tiny-s1": "up to six frames, one a second; it also writes notes (a description of the last frame)",
@@ -30,8 +32,21 @@ tokenizer), trained from random weights on DualStreamBench's synthetic world. It
 
 **Training.** `dsb models train-tiny --out DIR --seed {meta["seed"]}` makes it again: the vision tower on what each cell
 holds, then the language model with the tower frozen. Letter accuracy on validation lessons, which include questions
-that nothing shown can answer: {meta["validation_accuracy"]:.3f}. Scores on test seeds: `python -m bench.tiny.evaluate`.
+that nothing shown can answer: {meta["validation_accuracy"]:.3f}. `python -m bench.tiny.evaluate`
+scores both models on test seeds.
 
 **Limits.** A functional instrument: it shows that a pipeline works, and what windows and memory do. No claim about real
 video, other wording, or other languages.
+"""
+
+
+def with_scores(text: str, lines: Sequence[str]) -> str:
+    """A card with its table of scores, in place of an older one."""
+    table = "\n".join(lines)
+    return f"""{text.split(_SCORES)[0]}{_SCORES}
+On test seeds, through the ordinary backend (condition, kind, accuracy, 95 % interval by video, number):
+
+```
+{table}
+```
 """

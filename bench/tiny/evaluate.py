@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.data.world import Part, Split, WorldQuestion, caption, encode_video, questions, split_seeds
 from bench.scoring.stats import estimate
+from bench.tiny.card import with_scores
 from bench.tiny.frames import training_scene
 from shared.memory import Memory, open_memory
 from shared.messages import Hit, Note, Option, Profile, Question, Search
@@ -27,6 +28,7 @@ __all__ = ["Scores", "evaluate"]
 
 Key = tuple[str, str]
 """Condition; part, difficulty or task."""
+_MAIN = ("realtime", "reasoning", "past", "objects", "whole")
 PARTS: tuple[Part, ...] = ("realtime", "reasoning")
 
 
@@ -158,9 +160,14 @@ def main() -> None:
     )
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--duration", type=int, default=60, help="seconds of each scene")
+    parser.add_argument("--card", action="store_true", help="write the main scores into the README.md files")
     args = parser.parse_args()
-    for line in evaluate(args.folder, scenes=args.scenes, duration_s=args.duration).lines():
-        print(line)
+    if args.card and not args.folder:
+        parser.error("--card needs the folder whose README.md it may change")
+    lines = list(evaluate(args.folder, scenes=args.scenes, duration_s=args.duration).lines())
+    print("\n".join(lines))
+    for path in [args.folder / name / "README.md" for name in ("tiny-s1", "tiny-s2")] if args.card else []:
+        path.write_text(with_scores(path.read_text(), [x for x in lines if x[18:].strip().startswith(_MAIN)]))
 
 
 if __name__ == "__main__":

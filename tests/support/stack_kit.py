@@ -48,7 +48,6 @@ class Kit:
             "model.s2.path": str(self.folder / "s2"),
             "output.dir": str(self.folder / "runs"),
             "output.name": name,
-            "stream.stall_s": 60.0,
         }
         return load_config(None, {**basic, **dotted})
 

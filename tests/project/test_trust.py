@@ -204,6 +204,13 @@ async def test_the_bench_collects_events_and_answers(trusted: str) -> None:
             assert await asyncio.wait_for(anext(answers), 5)
 
 
+async def test_the_bench_reads_dead_letters(trusted: str) -> None:
+    async with buses(trusted, "bench", "s2") as (bench, s2):
+        await s2.dead_letter(DeadLetter(service="s2", reason="test"))
+        async with aclosing(bench.follow(subjects.DLQ, subjects.dlq("*"))) as letters:
+            assert await asyncio.wait_for(anext(letters), 5)
+
+
 FORBIDDEN = [
     ("reader", "dsb.v1.answer.run_0_0.k.s1.final"),
     ("reader", "$KV.dsb_owner.run_0_0"),

@@ -23,7 +23,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     stack = Compose(tmp_path_factory.mktemp("compose"))
     stack("--profile", "bench", "build", timeout=900)
     try:
-        stack("up", "-d", "--wait", "--wait-timeout", "240")
+        stack("up", "-d", "--wait", "--wait-timeout", "420")
         yield stack
     finally:
         print(stack("logs", "--no-color", "--tail", "15", check=False))
@@ -63,7 +63,7 @@ def test_a_container_is_no_root_and_can_not_change_its_image(compose: Compose, s
 
 
 def test_more_workers_join_by_scale_and_are_seen(compose: Compose) -> None:
-    compose("up", "-d", "--wait", "--wait-timeout", "180", "--scale", "s2=3")
+    compose("up", "-d", "--wait", "--wait-timeout", "420", "--scale", "s2=3")
     assert len(compose.containers("s2")) == 3
     shown = compose("run", "--rm", "-T", "bench", "ps", "--wait", "2")
     assert len([line for line in shown.splitlines() if line.startswith("s2 ")]) == 3

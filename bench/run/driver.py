@@ -52,11 +52,6 @@ class Prepared:
     left: Sequence[Play]
     """Those that lack a final."""
 
-    @property
-    def questions(self) -> int:
-        """How many questions are left to ask."""
-        return sum(len(questions(play, "plan")) for play in self.left)
-
 
 def prepare(config: RunConfig, *, resume: RunFolder | None = None, local: bool = False) -> Prepared:
     """Load the data and begin a run folder, or go on with `resume`; raises `ConfigError` or `DataError`.

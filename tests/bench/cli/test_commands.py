@@ -10,6 +10,7 @@ from tiny_llava import save
 
 from bench.cli import main
 from bench.cli.app import app
+from bench.cli.playing import read
 from bench.data import load_dataset
 from bench.data.synth import Recipe, build
 
@@ -38,6 +39,15 @@ def test_help_names_every_command(dsb: Dsb) -> None:
     text = dsb("--help")
     names = {command.name for command in app.registered_commands}
     assert {name for name in names if name and name not in text} == set()
+
+
+@pytest.mark.parametrize("name", ["demo", "live", "llava-folder"])
+def test_the_examples_that_ship_are_read_by_name(name: str) -> None:
+    assert read(name, {}).profile().live == (name == "live")
+
+
+def test_the_demo_configuration_says_what_the_defaults_are() -> None:
+    assert read("demo", {}) == read("", {})
 
 
 def test_help_needs_no_heavy_library() -> None:

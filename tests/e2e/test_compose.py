@@ -11,7 +11,7 @@ from compose_stack import Compose, crash, docker, engine_trouble, records, resta
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1100)]
 
 SERVICES = ("memory", "reader", "router", "s1", "s2")
-SAMPLES = "90"
+SAMPLES = "48"
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,8 @@ class Draft(Message):
     """Stream times of the frames that were really in the prompt."""
     notes: tuple[Note, ...] = ()
     """Notes that were really in the prompt, in time order."""
+    speak: bool | None = None
+    """At a tick of a standing `speak` question: whether the system speaks now."""
     partial: str = ""
     """Why less than the window was seen, e.g. `log_truncated`."""
     usage: Usage = Usage()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from shared.messages.base import Message, Opening, Seconds
 from shared.messages.playing import Open, Profile
@@ -14,12 +16,15 @@ __all__ = [
     "AskReply",
     "Form",
     "Option",
+    "PastTurn",
     "Path",
     "Question",
     "Route",
     "RouteStamp",
     "S1Ask",
     "S2Job",
+    "Standing",
+    "TimedEvent",
     "question_key",
 ]
 
@@ -38,6 +43,12 @@ class Form(StrEnum):
     TEXT = "text"
     YES_NO = "yes_no"
     COUNT = "count"
+    SUFFICIENCY = "sufficiency+text"
+    """WAIT while nothing tells, then the answer: a label where there are options, else text."""
+    ALERT = "alert"
+    """Speak when it is time; that is the whole answer."""
+    EMIT = "emit"
+    """Speak when it is time, and say something."""
 
 
 class Option(Message):
@@ -45,6 +56,36 @@ class Option(Message):
 
     key: str
     text: str
+
+
+class TimedEvent(Message):
+    """Something that happened beside the pictures by `t_ask`: a subtitle, what an earlier user said."""
+
+    t: Seconds
+    kind: str
+    role: str = ""
+    text: str
+
+
+class PastTurn(Message):
+    """An earlier turn of the same chain, as the system is told of it."""
+
+    question: str
+    answer: str
+
+
+class Standing(Message):
+    """A question that stands from `t_ask` on: it is looked at again at `t_ask + k * every_s`, up to `until_s`."""
+
+    kind: Literal["speak", "state"]
+    """`speak`: the system says something when it decides to. `state`: what it would answer at each tick."""
+    every_s: Annotated[float, Field(gt=0)] = 1.0
+    until_s: Seconds
+
+    def ticks(self, t_ask: float) -> list[float]:
+        """Stream times at which it is looked at; tick `k` is the place in this list."""
+        count = int((self.until_s - t_ask) / self.every_s + 1e-9)
+        return [round(t_ask + k * self.every_s, 6) for k in range(count + 1)]
 
 
 class Question(Message):
@@ -60,6 +101,12 @@ class Question(Message):
     text: str
     form: Form = Form.MCQ
     options: tuple[Option, ...] = ()
+    view_from: Seconds = 0.0
+    """No frame or note from before this is used (official protocols that cut a clip)."""
+    events: tuple[TimedEvent, ...] = ()
+    history: tuple[PastTurn, ...] = ()
+    standing: Standing | None = None
+    """Null for a question that is answered once, at `t_ask`."""
 
 
 def question_key(sample: str, turn: int, probe: int) -> str:
@@ -81,6 +128,8 @@ class Ask(Message):
 
     question: Question
     route: str = Route.RULE
+    only: Path | None = None
+    """One path of those that the policy chooses: in a chain, each path is asked in the light of its own answers."""
     open: Open
     trace: str = ""
 
@@ -108,20 +157,26 @@ class RouteStamp(Message):
 
 
 class S1Ask(Message):
-    """Router to the owner."""
+    """Router to the owner, who also keeps the standing questions of both paths: it knows the stream's time."""
 
     question: Question
     route: RouteStamp
+    paths: tuple[Path, ...] = (Path.S1,)
+    """More than S1 for standing questions only."""
     trace: str = ""
 
 
 class S2Job(Message):
-    """Router to the work queue."""
+    """To the work queue: from the router, or from the owner for one tick of a standing question."""
 
     question: Question
     profile: Profile
     route: RouteStamp
     attempt: int = 0
+    tick: int | None = None
+    """Which tick of a standing question; null for an ordinary one."""
+    spoke: bool = False
+    """Whether the answer of the tick before was yes: who goes on saying yes does not speak again."""
     max_age_s: Seconds | None = None
     """Wall-clock seconds, from the broker's timestamp, after which the job is dropped (live mode)."""
     trace: str = ""

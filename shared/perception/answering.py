@@ -10,7 +10,7 @@ from shared.errors import ModelError
 from shared.messages import Draft, Form, Note, Option, Question, Usage
 from shared.video import Frame, decode_jpeg
 from shared.vlm import PromptParts, Turn, Unit, Vlm
-from shared.vlm.prompt import DESCRIBE
+from shared.vlm.prompt import DESCRIBE, answer_labels, closing
 
 __all__ = ["MAX_ANSWER_TOKENS", "encode_frames", "respond", "warm_up"]
 
@@ -29,17 +29,16 @@ def respond(
     question: Question,
     *,
     notes: Sequence[Note] = (),
-    history: Sequence[Turn] = (),
     frames_encoded: int = 0,
     frames_reused: int = 0,
     partial: str = "",
 ) -> Draft:
     """Answer from exactly these units and notes, in the order given; blocks, raises `ModelError`.
 
-    Multiple choice goes by the label logits, every other form by greedy generation.
+    Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, else by greedy
+    generation. A tick of a standing `speak` question is answered yes or no.
     """
-    said = _choose if question.form is Form.MCQ else _write
-    draft = said(vlm, PromptParts(units, notes, history, question.text, question.options))
+    draft = _said(vlm, units, question, notes)
     return draft.model_copy(
         update={
             "frames_idx": tuple(unit.index for unit in units),
@@ -57,11 +56,26 @@ def respond(
     )
 
 
-def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
-    if not parts.options:
+def _said(vlm: Vlm, units: Sequence[Unit], question: Question, notes: Sequence[Note]) -> Draft:
+    if question.form is Form.MCQ and not question.options:
         raise ModelError(
-            f"multiple choice without options: {parts.question[:80]!r}; give options, or ask for text"
+            f"multiple choice without options: {question.text[:80]!r}; give options, or ask for text"
         )
+    speak = question.standing is not None and question.standing.kind == "speak"
+    parts = PromptParts(
+        units,
+        notes,
+        [Turn(turn.question, turn.answer) for turn in question.history],
+        question.text,
+        question.options if question.form in (Form.MCQ, Form.SUFFICIENCY) else (),
+        closing(question.form, question.options, speak=speak),
+        answer_labels(question.form, question.options, speak=speak),
+        question.events,
+    )
+    return _choose(vlm, parts) if parts.labels else _write(vlm, parts)
+
+
+def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
     choice = vlm.choose(parts)
     probs = {label: round(p, 4) for label, p in choice.probs.items()}
     usage = Usage(prompt_tokens=choice.prompt_tokens, output_tokens=1)
@@ -71,8 +85,7 @@ def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
 
 
 def _write(vlm: Vlm, parts: PromptParts) -> Draft:
-    free = PromptParts(parts.units, parts.notes, parts.history, parts.question)
-    text = vlm.generate(free, max_new_tokens=MAX_ANSWER_TOKENS)
+    text = vlm.generate(parts, max_new_tokens=MAX_ANSWER_TOKENS)
     return Draft(
         raw=text.text, usage=Usage(prompt_tokens=text.prompt_tokens, output_tokens=text.output_tokens)
     )

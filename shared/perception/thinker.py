@@ -10,7 +10,7 @@ from shared.messages import Draft, Hit, Question, WindowSpec
 from shared.perception.answering import encode_frames, respond
 from shared.perception.window import window
 from shared.video import Frame
-from shared.vlm import Turn, Unit, Vlm
+from shared.vlm import Unit, Vlm
 
 __all__ = ["Thinker"]
 
@@ -38,8 +38,6 @@ class Thinker:
         question: Question,
         frames: Sequence[Frame],
         hits: Sequence[Hit],
-        *,
-        history: Sequence[Turn] = (),
     ) -> Draft:
         """Answer from frames and notes not later than `t_ask`; blocks; `VideoError` or `ModelError`."""
         frames = sorted(frame for frame in frames if frame.t <= question.t_ask)
@@ -50,7 +48,6 @@ class Thinker:
             units,
             question,
             notes=[hit.note for hit in sorted(past, key=lambda hit: (hit.note.t_end, hit.id))],
-            history=history,
             frames_encoded=encoded,
             frames_reused=len(units) - encoded,
         )

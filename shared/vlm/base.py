@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.messages import Note, Option
+from shared.messages import Note, Option, TimedEvent
 
 if TYPE_CHECKING:  # a run's configuration imports this package and needs no torch
     from torch import Tensor
@@ -57,6 +57,17 @@ class PromptParts:
     history: Sequence[Turn] = ()
     question: str = ""
     options: Sequence[Option] = ()
+    closing: str = ""
+    """The last line, which says how to answer; empty: the one for options, if there are any."""
+    labels: Sequence[str] = ()
+    """What `choose` chooses among; empty: the keys of the options."""
+    events: Sequence[TimedEvent] = ()
+    """In time order."""
+
+    @property
+    def choices(self) -> list[str]:
+        """The labels to choose among."""
+        return list(self.labels) or [option.key for option in self.options]
 
 
 class Choice(NamedTuple):
@@ -90,7 +101,7 @@ class Vlm(Protocol):
         ...
 
     def choose(self, parts: PromptParts) -> Choice:
-        """Answer by the label logits of `parts.options` in one forward pass."""
+        """Answer by the logits of `parts.choices` in one forward pass."""
         ...
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:

@@ -69,8 +69,8 @@ class LocalVlm:
             return self.adapter.encode(frames, times, index)
 
     def choose(self, parts: PromptParts) -> Choice:
-        """Answer by the label logits of `parts.options` in one forward pass."""
-        labels = [option.key for option in parts.options]
+        """Answer by the logits of `parts.choices` in one forward pass."""
+        labels = parts.choices
         with self._working("choosing an option"):
             prompt = self.assemble(parts)
             with self._text_lock:

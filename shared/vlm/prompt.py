@@ -9,13 +9,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shared.messages import Form, Option
 from shared.vlm.base import PromptParts
 
-__all__ = ["DESCRIBE", "SYSTEM", "messages", "note_line", "plain", "stamp"]
+__all__ = [
+    "DESCRIBE", "SYSTEM", "WAIT", "answer_labels", "closing", "messages", "note_line", "plain", "stamp",
+]  # fmt: skip
 
 SYSTEM = "You watch a live video. Answer from what you have seen so far."
 DESCRIBE = "Describe the last frame."
 """The question by which S1 writes a note."""
+WAIT = "wait"
+"""The label that says that nothing tells yet."""
+YES_NO = ("yes", "no")
+_CLOSINGS = {
+    Form.MCQ: "Answer with the letter.",
+    Form.YES_NO: "Answer yes or no.",
+    Form.COUNT: "Answer with a number.",
+}
+_IS_IT_TIME = "Is it time now? Answer yes or no."
+
+
+def closing(form: Form, options: Sequence[Option] = (), *, speak: bool = False) -> str:
+    """The last line of a prompt; `speak` asks whether it is time to say something (a standing question's tick)."""
+    if speak:
+        return _IS_IT_TIME
+    if form is Form.SUFFICIENCY:
+        return "Answer with the letter, or wait." if options else "Answer, or wait."
+    return _CLOSINGS.get(form, "")
+
+
+def answer_labels(form: Form, options: Sequence[Option] = (), *, speak: bool = False) -> tuple[str, ...]:
+    """What an answer is chosen among; empty where it is written freely."""
+    if speak or form is Form.YES_NO:
+        return YES_NO
+    keys = tuple(option.key for option in options)
+    return (*keys, WAIT) if form is Form.SUFFICIENCY and keys else keys if form is Form.MCQ else ()
 
 
 def stamp(t: float) -> str:
@@ -36,13 +65,19 @@ def _question(parts: PromptParts) -> str:
     lines = []
     if parts.notes:
         lines += ["Notes:", *(note_line(note.t_end, note.text) for note in parts.notes)]
+    if parts.events:
+        lines += [
+            "Events:",
+            *(f"{stamp(event.t)} {event.role or event.kind}: {event.text}" for event in parts.events),
+        ]
     lines += [
         line for turn in parts.history for line in (f"Question: {turn.question}", f"Answer: {turn.answer}")
     ]
     lines += [f"Question: {parts.question}"]
     if parts.options:
         lines += ["Options:", *(f"{option.key}. {option.text}" for option in parts.options)]
-        lines += ["Answer with the letter."]
+    if last := parts.closing or (_CLOSINGS[Form.MCQ] if parts.options else ""):
+        lines += [last]
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ import pytest
 import tiny_llava
 
 from shared.errors import ModelError
-from shared.messages import Form, Hit, Note, Option, Question, WindowSpec
+from shared.messages import Form, Hit, Note, Option, Question, Standing, WindowSpec
 from shared.perception import Thinker, encode_frames, respond, warm_up
 from shared.video import Frame, encode_jpeg
 from shared.vlm.engine import LocalVlm
@@ -91,11 +91,25 @@ def test_a_choice_comes_with_rounded_probabilities_and_what_it_cost(vlm: LocalVl
     assert draft.usage.prompt_tokens > 48
 
 
-@pytest.mark.parametrize("form", [Form.TEXT, Form.YES_NO, Form.COUNT])
-def test_every_other_form_is_answered_in_free_text(vlm: LocalVlm, form: Form) -> None:
+@pytest.mark.parametrize("form", [Form.TEXT, Form.COUNT, Form.EMIT])
+def test_forms_without_labels_are_answered_in_free_text(vlm: LocalVlm, form: Form) -> None:
     draft = Thinker(vlm).answer(question(5.5, form=form), FRAMES[:3], [])
     assert (draft.choice, draft.confidence, draft.probs) == (None, None, {})
     assert draft.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels"),
+    [
+        (question(5.5, form=Form.YES_NO), ["yes", "no"]),
+        (question(5.5, form=Form.SUFFICIENCY), ["A", "B", "C", "D", "wait"]),
+        (question(5.5, form=Form.ALERT, standing=Standing(kind="speak", until_s=9)), ["yes", "no"]),
+    ],
+)
+def test_forms_with_labels_are_chosen_among_them(vlm: LocalVlm, asked: Question, labels: list[str]) -> None:
+    draft = Thinker(vlm).answer(asked, FRAMES[:3], [])
+    assert sorted(draft.probs) == sorted(labels)
+    assert draft.raw in labels
 
 
 def test_a_choice_without_options_is_an_error_of_one_line(vlm: LocalVlm) -> None:

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from bench.data.dataset import Dataset, load_dataset, save_dataset
 from bench.files import canonical, read_json, write_atomic
+from bench.run.lines import ScoredLine, counted_lines, whole_lines
 from bench.run.manifest import Manifest
 from bench.run.records import Record
 from shared.errors import ConfigError, DataError
@@ -106,7 +107,7 @@ class RunFolder:
 
     def iter_records(self) -> Iterator[Record]:
         """Records one by one, in the order of writing; a torn last line is passed over."""
-        for number, line in enumerate(_lines(self.records_path), 1):
+        for number, line in enumerate(whole_lines(self.records_path), 1):
             try:
                 yield Record.from_line(line)
             except ValidationError as error:
@@ -115,10 +116,14 @@ class RunFolder:
                 text = f"{self.records_path}:{number}: /{where}: {first['msg']}"
                 raise DataError(f"{text}; remove the line, then `dsb run --resume {self.path}`") from error
 
+    def scored(self) -> Iterator[ScoredLine]:
+        """The records that count, with what scores need; in bounded memory. Raises `DataError`."""
+        return counted_lines(self.records_path)
+
     def attempts(self) -> dict[int, int]:
         """Highest attempt begun, by play."""
         highest: dict[int, int] = {}
-        for line in _lines(self.path / "plays.jsonl"):
+        for line in whole_lines(self.path / "plays.jsonl"):
             try:
                 item = json.loads(line)
                 play, attempt = int(item["play"]), int(item["attempt"])
@@ -225,16 +230,6 @@ def _mend(fd: int) -> tuple[int, int]:
     if offset > end:
         os.ftruncate(fd, end)
     return end, count
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Whole lines only: the bytes behind the last newline are a write that was cut short."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line
 
 
 def _take_lock(path: Path) -> int:

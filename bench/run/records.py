@@ -84,6 +84,8 @@ class Record(BaseModel):
     raw: str = ""
     choice: str | None = None
     """The label that the system itself chose; what counts is parsed when scores are made."""
+    speak: bool | None = None
+    """At a tick of a standing `speak` question: whether the system speaks now."""
     confidence: float | None = None
     probs: dict[str, float] = {}
     evidence_times: tuple[float, ...] = ()

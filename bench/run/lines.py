@@ -1,0 +1,116 @@
+"""Records as scoring reads them: one light value a line of `records.jsonl`, without the evidence.
+
+A run may have a million records. Lines are decoded one at a time, straight into the few fields that scores
+need; what stands beside them is skipped unread. The whole record is `bench.run.records.Record`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from shared.errors import DataError
+
+__all__ = ["CompactLine", "ScoredLine", "counted_lines", "scored_lines", "whole_lines"]
+
+
+class CompactLine(msgspec.Struct, frozen=True, gc=False):
+    """What a compact record keeps of an answer whose text it dropped."""
+
+    parsed: str | None = None
+    """What was read when the record was written; null when it could not be read."""
+    rung: str = ""
+    """How it was read; empty when the text stands in `raw` and is read again."""
+
+
+class ScoredLine(msgspec.Struct, frozen=True, gc=False):
+    """What scores need of a final or an emission; fields as in `Record`."""
+
+    play: int
+    attempt: int
+    sample: str
+    turn: int
+    probe: int
+    form: str
+    path: Literal["s1", "s2"]
+    status: Literal["ok", "timeout", "error", "refused"]
+    t_ask: float
+    mode: Literal["capacity", "live", "offline"]
+    kind: Literal["final", "emission"] = "final"
+    tick: int | None = None
+    t_emit: float | None = None
+    """Stream time of the answer; of an emission in capacity and offline mode: its tick's time."""
+    raw: str = ""
+    choice: str | None = None
+    speak: bool | None = None
+    confidence: float | None = None
+    error: str = ""
+    route: str = ""
+    route_score: float | None = None
+    latency_s: float | None = None
+    wait_s: float | None = None
+    stages: dict[str, float] = {}
+    """Wall-clock seconds by stage; stages that took none are left out."""
+    compact: CompactLine | None = None
+
+    @property
+    def reading(self) -> CompactLine | None:
+        """What a compact record read and how; null when `raw` is there to be read."""
+        return self.compact if self.compact is not None and self.compact.rung else None
+
+    @property
+    def said(self) -> str:
+        """The text of the answer; of a compact record that dropped it, what was read from it."""
+        return (reading.parsed or "") if (reading := self.reading) else self.raw
+
+
+class _Turn(msgspec.Struct, frozen=True, gc=False):
+    play: int
+    attempt: int
+
+
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """Lines that count: the bytes behind the last newline are a write that was cut short."""
+    if not path.exists():
+        return
+    with path.open("rb", buffering=1 << 20) as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+
+
+def scored_lines(path: Path) -> Iterator[ScoredLine]:
+    """Every record of a file, superseded ones too, in its order; raises `DataError` that names the line."""
+    decode = msgspec.json.Decoder(ScoredLine).decode
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            yield decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _fault(path, number, error) from error
+
+
+def counted_lines(path: Path) -> Iterator[ScoredLine]:
+    """The records that count, of each play those of its highest attempt; the file is read twice.
+
+    Memory grows with the number of plays only. Raises `DataError` that names the line.
+    """
+    highest: dict[int, int] = {}
+    decode = msgspec.json.Decoder(_Turn).decode
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            turn = decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise _fault(path, number, error) from error
+        if turn.attempt > highest.get(turn.play, 0):
+            highest[turn.play] = turn.attempt
+    for record in scored_lines(path):
+        if record.attempt == highest[record.play]:
+            yield record
+
+
+def _fault(path: Path, number: int, error: Exception) -> DataError:
+    text = " ".join(str(error).split())[:200]
+    return DataError(f"{path}:{number}: {text}; remove the line, then go on with `dsb run --resume`")

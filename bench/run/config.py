@@ -70,6 +70,12 @@ class SystemConfig(Section):
     """`rule`, `force-s1`, `force-s2`, `both`, or an installed policy."""
     answering: Literal["logits"] = "logits"
     """Choices are answered by their labels' logits, in one forward."""
+    proactive: Literal["push", "poll"] = "push"
+    """`push`: the system speaks by itself. `poll`: it is asked at set times, in the official wording."""
+    clue: Literal["probes", "dense"] = "probes"
+    """`probes`: an answer is forced at set times. `dense`: its state is followed tick by tick."""
+    history: Literal["self", "oracle", "none"] = "self"
+    """Earlier answers that a chain's later turns are told: the system's own, the right ones, or none."""
 
     @field_validator("route")
     @classmethod
@@ -101,6 +107,10 @@ class StreamConfig(Section):
     """`offline` plays in this process, without services: the plain reference."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
     """Openings at once."""
+    horizon_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds of stream time for which a standing question stands, at most."""
+    tick_s: Annotated[float, Field(gt=0)] = 1.0
+    """Seconds of stream time between two looks at a standing question."""
     credit: Annotated[int, Field(ge=1)] = 64
     """Frames that the reader may be ahead of the owner (capacity mode)."""
     ask_retry_s: Annotated[float, Field(gt=0)] = 1.0
@@ -119,6 +129,8 @@ class OutputConfig(Section):
     dir: str = "runs"
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
     """Of the folder; made from the time when empty."""
+    compact: bool = False
+    """Leave out the text of answers that rules read, frame lists, notes and histories; their hashes stay."""
 
 
 class RunConfig(Section):
@@ -158,7 +170,7 @@ class RunConfig(Section):
             "video": whole["video"],
             "system": whole["system"],
             "memory": {key: whole["memory"][key] for key in ("enabled", "every_s", "k", "encoder")},
-            "stream": {"mode": whole["stream"]["mode"]},
+            "stream": {key: whole["stream"][key] for key in ("mode", "horizon_s", "tick_s")},
         }
 
     def override(self, settings: Mapping[str, Any]) -> RunConfig:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from shared.errors import DataError
 
-__all__ = ["cache_dir", "canonical", "read_json", "write_atomic"]
+__all__ = ["cache_dir", "canonical", "encoded", "open_atomic", "read_json", "write_atomic"]
 
 
 def cache_dir() -> Path:
@@ -38,18 +40,33 @@ def read_json(file: Path, *, remedy: str = "make the set with `dsb data synth`, 
         raise DataError(f"{file}: not JSON: {text}; mend the file or make it anew") from error
 
 
-def write_atomic(path: Path, body: bytes) -> None:
+def encoded(value: Any) -> bytes:
+    """Canonical JSON as UTF-8; text that is no Unicode (half a surrogate pair) is kept, as an escape."""
+    try:
+        return canonical(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
     """Write beside the file, fsync, then rename over it: a reader sees the old or the new, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with partial.open("wb") as file:
-            file.write(body)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, body: bytes) -> None:
+    """Replace a file by these bytes, as `open_atomic` does."""
+    with open_atomic(path) as file:
+        file.write(body)
 
 
 def _no_constant(name: str) -> NoReturn:

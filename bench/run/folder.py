@@ -24,7 +24,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from bench.data.dataset import Dataset, load_dataset, save_dataset
-from bench.files import canonical, read_json, write_atomic
+from bench.files import canonical, open_atomic, read_json
 from bench.run.lines import ScoredLine, counted_lines, whole_lines
 from bench.run.manifest import Manifest
 from bench.run.records import Record
@@ -95,7 +95,15 @@ class RunFolder:
 
     def write_lines(self, name: str, items: Iterable[dict[str, Any]]) -> None:
         """Replace a JSON-lines file, atomically."""
-        self._replace(name, "".join(canonical(item) + "\n" for item in items))
+        self.write_bytes(name, (f"{canonical(item)}\n".encode() for item in items))
+
+    def write_bytes(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Replace a file, atomically; it need not fit into memory."""
+        try:
+            with open_atomic(self.path / name) as file:
+                file.writelines(chunks)
+        except OSError as error:
+            raise _storage(self.path / name, error, None) from error
 
     def dataset(self) -> Dataset:
         """The samples of this run; paths of videos are as they were in the original set."""
@@ -139,10 +147,7 @@ class RunFolder:
         return RunWriter(self)
 
     def _replace(self, name: str, text: str) -> None:
-        try:
-            write_atomic(self.path / name, text.encode())
-        except OSError as error:
-            raise _storage(self.path / name, error, None) from error
+        self.write_bytes(name, (text.encode(),))
 
 
 class RunWriter:

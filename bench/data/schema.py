@@ -212,6 +212,8 @@ class Source(Strict):
     commit: str = ""
     file: str = ""
     pointer: str = ""
+    native_id: str = ""
+    """What the source calls it; not unique everywhere."""
     native: Any = None
     """The source's own value; it can give answers away, so it never leaves the bench."""
 

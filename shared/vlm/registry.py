@@ -19,7 +19,16 @@ GROUP = "dualstreambench.vlm"
 
 Backend = Callable[[ModelSpec], Vlm]
 
-_BUILT_IN = {"llava": "shared.vlm.families.llava:load"}
+_FAMILIES = {
+    "internvl": "internvl",
+    "llava": "llava",
+    "llava-onevision": "llava_onevision",
+    "llava_next_video": "llava_next_video",
+    "minicpm": "minicpm",
+    "qwen": "qwen",
+    "smolvlm": "smolvlm",
+}
+_BUILT_IN = {name: f"shared.vlm.families.{module}:load" for name, module in _FAMILIES.items()}
 
 
 def backends() -> dict[str, EntryPoint]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.data import Dataset
 from bench.data.synth import open_dataset
+from bench.run.compact import Compactor
 from bench.run.config import RunConfig
 from bench.run.embedded import Stack, StackSpec
 from bench.run.folder import RunFolder, RunWriter
@@ -131,7 +132,7 @@ def play(
 
     Without `nats` an embedded stack is started for the run (as `stack` says, if given), in the run's folder.
     """
-    with prepared.folder.writer() as writer:
+    with prepared.folder.writer(_shrink(prepared)) as writer:
         _mark(prepared, "running")
         try:
             if prepared.left:
@@ -140,6 +141,12 @@ def play(
             complete = not _left(prepared.config, prepared.folder, prepared.plays)
             _mark(prepared, "complete" if complete else "interrupted")
     return complete
+
+
+def _shrink(prepared: Prepared) -> Compactor | None:
+    if not prepared.config.output.compact:
+        return None
+    return Compactor(sample for play in prepared.left for sample in play.samples)
 
 
 def _play_left(

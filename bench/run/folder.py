@@ -16,7 +16,8 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -142,9 +143,21 @@ class RunFolder:
             highest[play] = max(attempt, highest.get(play, 0))
         return highest
 
-    def writer(self) -> RunWriter:
-        """The right to write; raises `ConfigError` when another process has it."""
-        return RunWriter(self)
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other writers out; raises `ConfigError` when one is there."""
+        lock = _take_lock(self.path)
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+    def writer(self, shrink: Callable[[Record], Record] | None = None) -> RunWriter:
+        """The right to write; raises `ConfigError` when another process has it.
+
+        `shrink` is what becomes of each record before it is written (compact records).
+        """
+        return RunWriter(self, shrink)
 
     def _replace(self, name: str, text: str) -> None:
         self.write_bytes(name, (text.encode(),))
@@ -155,8 +168,9 @@ class RunWriter:
 
     folder: RunFolder
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, shrink: Callable[[Record], Record] | None = None) -> None:
         self.folder = folder
+        self._shrink = shrink
         self._thread = threading.Lock()
         self._attempts: dict[int, int] | None = None
         self._lock = _take_lock(folder.path)
@@ -169,8 +183,10 @@ class RunWriter:
 
     def write(self, *records: Record) -> None:
         """Append records, durable when this returns; `DataError` when the disk is full: nothing is lost."""
+        kept = map(self._shrink, records) if self._shrink else records
+        body = b"".join(record.to_line() for record in kept)
         with self._thread:
-            self._records.append(b"".join(record.to_line() for record in records), len(records))
+            self._records.append(body, len(records))
 
     def begin(self, play: int) -> int:
         """Begin a play: its next attempt, from 1, durable when this returns."""

@@ -14,16 +14,7 @@ import msgspec
 
 from shared.errors import DataError
 
-__all__ = ["CompactLine", "ScoredLine", "counted_lines", "scored_lines", "whole_lines"]
-
-
-class CompactLine(msgspec.Struct, frozen=True, gc=False):
-    """What a compact record keeps of an answer whose text it dropped."""
-
-    parsed: str | None = None
-    """What was read when the record was written; null when it could not be read."""
-    rung: str = ""
-    """How it was read; empty when the text stands in `raw` and is read again."""
+__all__ = ["ScoredLine", "counted_lines", "scored_lines", "whole_lines"]
 
 
 class ScoredLine(msgspec.Struct, frozen=True, gc=False):
@@ -54,17 +45,11 @@ class ScoredLine(msgspec.Struct, frozen=True, gc=False):
     wait_s: float | None = None
     stages: dict[str, float] = {}
     """Wall-clock seconds by stage; stages that took none are left out."""
-    compact: CompactLine | None = None
-
-    @property
-    def reading(self) -> CompactLine | None:
-        """What a compact record read and how; null when `raw` is there to be read."""
-        return self.compact if self.compact is not None and self.compact.rung else None
 
     @property
     def said(self) -> str:
-        """The text of the answer; of a compact record that dropped it, what was read from it."""
-        return (reading.parsed or "") if (reading := self.reading) else self.raw
+        """What is judged: the label that the system itself chose, else its text."""
+        return self.raw if self.choice is None else self.choice
 
 
 class _Turn(msgspec.Struct, frozen=True, gc=False):

@@ -31,6 +31,8 @@ class DataStamp(BaseModel):
     path: str
     hash: str
     """Of the samples that this run asks."""
+    whole: str = ""
+    """In a shard: hash of the whole run's samples."""
     samples: int
     videos: int
     errata: str = ""
@@ -59,6 +61,10 @@ class Manifest(BaseModel):
     code: dict[str, str] = {}
     packages: dict[str, str] = {}
     hardware: dict[str, Any] = {}
+    shard: str = ""
+    """Which shard of a run this is, like `2/4`; empty when it is none."""
+    shards: int = 0
+    """How many shards this run is made of; 0 when it is played whole."""
     status: Literal["running", "interrupted", "complete"] = "running"
 
 

@@ -17,6 +17,7 @@ from shared.messages import Answer, Form, Note, Path, RouteStamp, Seconds, Statu
 
 __all__ = [
     "RECORD_SCHEMA",
+    "Compact",
     "Final",
     "Play",
     "Record",
@@ -49,6 +50,34 @@ class Final(NamedTuple):
     turn: int
     probe: int
     path: Path
+
+
+class Compact(BaseModel):
+    """What a compact record keeps of the evidence that it dropped; hashes are 16 hex digits of the SHA-256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    raw_hash: str = ""
+    """Of the text; where rules read it, `raw` holds the shortest text that reads the same."""
+    rationale_hash: str = ""
+    frames: int = 0
+    frame_first: int | None = None
+    """Index of the first frame."""
+    frame_last: int | None = None
+    seen_from_s: float | None = None
+    """Stream time of the first frame."""
+    seen_to_s: float | None = None
+    frames_hash: str = ""
+    """Of indices and times."""
+    notes: int = 0
+    told_from_s: float | None = None
+    """Stream time at which the first note begins."""
+    told_to_s: float | None = None
+    """Stream time at which the last note ends."""
+    foreign_notes: int = 0
+    """Notes of another opening: there must be none."""
+    notes_hash: str = ""
+    """Of the notes but for opening and run."""
 
 
 class Record(BaseModel):
@@ -111,6 +140,8 @@ class Record(BaseModel):
     attempts: int = 1
     """How often a worker took the question up."""
     trace: str = ""
+    compact: Compact | None = None
+    """In a compact record: what is left of text, frames and notes."""
 
     @property
     def final(self) -> Final:

@@ -288,3 +288,50 @@ def save(model_type: str, folder: Path, *, seed: int = 0) -> Path:
     kind = json.loads((folder / "config.json").read_text())["model_type"]
     assert kind == model_type
     return folder
+
+
+_PROCESSORS = {
+    "qwen2_vl": "Qwen2VLProcessor",
+    "qwen2_5_vl": "Qwen2_5_VLProcessor",
+    "qwen3_vl": "Qwen3VLProcessor",
+    "llava": "LlavaProcessor",
+    "llava_onevision": "LlavaOnevisionProcessor",
+    "llava_next_video": "LlavaNextVideoProcessor",
+    "internvl": "InternVLProcessor",
+    "smolvlm": "SmolVLMProcessor",
+    "minicpmv4_6": "MiniCPMV4_6Processor",
+    "minicpmv4_7": "MiniCPMV4_7Processor",
+}
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "llava": {"patch_size": 14, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1},
+    "llava_onevision": {"num_image_tokens": 16, "vision_feature_select_strategy": "full"},
+    "llava_next_video": {
+        "patch_size": 14, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1,
+    },
+    "internvl": {"image_seq_length": 4},
+    "smolvlm": {"image_seq_len": 4},
+}  # fmt: skip
+
+
+class _NoVideo:
+    """Stands where a video processor would: the real ones need torchvision, and pictures don't ask it anything."""
+
+    slice_mode = False
+    downsample_mode = "16x"
+
+
+def processor(model_type: str, folder: Path) -> Any:
+    """The library's own processor of a checkpoint that `save` wrote, for pictures."""
+    known: Any = getattr(hf, _PROCESSORS[model_type])
+
+    class Pictures(known):  # type: ignore[misc]
+        def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+            if not isinstance(argument, _NoVideo):
+                return super().check_argument_for_proper_class(argument_name, argument)
+            return _NoVideo
+
+    tk = hf.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    pixels = hf.AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
+    video = {} if model_type == "llava" else {"video_processor": _NoVideo()}
+    settings = _SETTINGS.get(model_type, {})
+    return Pictures(image_processor=pixels, tokenizer=tk, chat_template=tk.chat_template, **video, **settings)

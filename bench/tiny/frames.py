@@ -20,7 +20,7 @@ from bench.data.world import encode_video
 from bench.tiny.model import FRAME_PX
 from shared.messages import VideoSpec
 from shared.video import decode_jpeg, frames
-from shared.video.synth import LEVELS, Scene, script
+from shared.video.synth import PLAIN_LEVELS, Scene, script
 
 __all__ = ["FramePool", "make_pool", "scene_frames", "training_scene"]
 
@@ -38,7 +38,7 @@ class FramePool:
 
 def training_scene(seed: int, duration_s: int) -> Scene:
     """The scene that a seed stands for in training and scoring: levels take turns."""
-    return script(seed, duration_s=duration_s, level=LEVELS[seed // 10 % len(LEVELS)])
+    return script(seed, duration_s=duration_s, level=PLAIN_LEVELS[seed // 10 % len(PLAIN_LEVELS)])
 
 
 def scene_frames(scene: Scene, *, plain: bool | None = None) -> NDArray[np.uint8]:

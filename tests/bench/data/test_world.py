@@ -26,13 +26,13 @@ from bench.data.world import (
 from shared.errors import DataError
 from shared.messages import WindowSpec
 from shared.perception.window import window
-from shared.video.synth import LEVELS, Scene, render, script
+from shared.video.synth import PLAIN_LEVELS, Scene, render, script
 
 PARTS: tuple[Part, ...] = ("realtime", "reasoning")
 
 
 def _scenes(n: int, duration_s: float = 60) -> list[Scene]:
-    return [script(seed, duration_s=duration_s, level=LEVELS[seed % 3]) for seed in range(n)]
+    return [script(seed, duration_s=duration_s, level=PLAIN_LEVELS[seed % 3]) for seed in range(n)]
 
 
 @pytest.fixture(scope="module")

@@ -86,6 +86,11 @@ def answers(opening: str) -> str:
     return f"dsb.v1.answer.{opening}.>"
 
 
+def standing(opening: str) -> str:
+    """Where a standing question of an opening is kept in its bucket: the key stands behind this and a point."""
+    return f"{opening}.standing"
+
+
 def grant(opening: str) -> str:
     """Bench to reader: stream time that may be published."""
     return f"dsb.v1.grant.{opening}"

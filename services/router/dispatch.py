@@ -27,8 +27,15 @@ class Dispatcher:
 
     async def send(self, ask: Ask, paths: tuple[Path, ...], stamp: RouteStamp) -> Outcome:
         """Send to every path; `accepted` means that a final will come for each of them."""
-        senders = {Path.S1: self._to_s1, Path.S2: self._to_s2}
-        outcomes = {path: await senders[path](ask, stamp) for path in paths}
+        if ask.question.standing is not None:
+            # Who knows the stream's time looks at it again and again, on every path.
+            return await self._to_owner(ask, paths, stamp)
+        outcomes: dict[Path, Outcome] = {}
+        for path in paths:
+            to_s1 = path is Path.S1
+            outcomes[path] = (
+                await self._to_owner(ask, (path,), stamp) if to_s1 else await self._to_s2(ask, stamp)
+            )
         if "waiting" in outcomes.values():
             return "waiting"
         refused = [path for path, outcome in outcomes.items() if outcome == "refused"]
@@ -38,9 +45,9 @@ class Dispatcher:
             await self._refuse(ask, path, stamp)
         return "accepted"
 
-    async def _to_s1(self, ask: Ask, stamp: RouteStamp) -> Outcome:
+    async def _to_owner(self, ask: Ask, paths: tuple[Path, ...], stamp: RouteStamp) -> Outcome:
         question = ask.question
-        message = S1Ask(question=question, route=stamp, trace=ask.trace)
+        message = S1Ask(question=question, route=stamp, paths=paths, trace=ask.trace)
         for last in (False, True):
             try:
                 await self._bus.request(subjects.s1(question.opening), message, Done, trace=ask.trace)

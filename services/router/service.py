@@ -61,15 +61,16 @@ class Service:
         stamp = RouteStamp(
             route=ask.route, score=decision.score, reason=decision.reason, router_s=round(decided_s, 6)
         )
-        status = await self._dispatcher.send(ask, decision.paths, stamp)
+        paths = decision.paths if ask.only is None else (ask.only,)
+        status = await self._dispatcher.send(ask, paths, stamp)
         _ASKS.labels(status).inc()
         if status == "accepted":
-            for path in decision.paths:
+            for path in paths:
                 _ROUTED.labels(ask.route, path).inc()
         _SECONDS.observe(time.perf_counter() - started)
         return AskReply(
             status=status,
-            paths=decision.paths,
+            paths=paths,
             route=ask.route,
             score=decision.score,
             reason=decision.reason,

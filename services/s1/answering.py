@@ -11,6 +11,7 @@ import time
 from concurrent.futures import Executor
 
 from services.s1.settings import S1Settings
+from services.s1.stream_time import StreamTime
 from shared import subjects
 from shared.bus import Bus, Lease, failpoints
 from shared.errors import DsbError, LeaseLost
@@ -37,6 +38,7 @@ class Answering:
         opened: Open,
         lease: Lease,
         perceiver: Perceiver,
+        stream_time: StreamTime,
         *,
         vlm: Vlm,
         model_thread: Executor,
@@ -46,8 +48,7 @@ class Answering:
         self._bus, self._open, self._lease, self._perceiver = bus, opened, lease, perceiver
         self._model, self._model_thread, self._worker = vlm.name, model_thread, worker
         self._max_attempts = settings.max_attempts
-        self._watermark = -1.0
-        self._moved = asyncio.Condition()
+        self._time = stream_time
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._done: set[str] = set()
         self._log = get_logger(stream=opened.opening)
@@ -60,12 +61,6 @@ class Answering:
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
         return Done()
-
-    async def reach(self, t: float) -> None:
-        """The watermark is `t` now: questions up to it may be answered."""
-        async with self._moved:
-            self._watermark = max(self._watermark, t)
-            self._moved.notify_all()
 
     async def finish(self, *, wait: bool) -> None:
         """End what is going on: answered out when `wait`, thrown away when fenced.
@@ -81,8 +76,7 @@ class Answering:
         taken = time.perf_counter()
         try:
             if not self._open.profile.live:
-                async with self._moved:
-                    await self._moved.wait_for(lambda: self._watermark >= ask.question.t_ask)
+                await self._time.until(ask.question.t_ask)
             await self._answer_once(ask, taken)
             self._done.add(ask.question.key)
         except LeaseLost:

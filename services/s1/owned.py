@@ -16,6 +16,8 @@ from services.s1.answering import Answering
 from services.s1.live import LatestFrames
 from services.s1.notes import NoteWriter
 from services.s1.settings import S1Settings
+from services.s1.standing import StandingQuestions
+from services.s1.stream_time import StreamTime
 from shared import subjects
 from shared.bus import Bus, FrameLog, FrameRecord, Lease, Meta
 from shared.errors import DsbError
@@ -54,11 +56,24 @@ class Owned:
         self._profile, self._opening = opened.profile, opened.opening
         self._worker, self._model_thread = worker, model_thread
         self._perceiver = Perceiver(vlm, opened.profile, opening=opened.opening, run=opened.run)
+        self._time = StreamTime()
         self._answering = Answering(
             bus,
             opened,
             lease,
             self._perceiver,
+            self._time,
+            vlm=vlm,
+            model_thread=model_thread,
+            settings=settings,
+            worker=worker,
+        )
+        self._standing = StandingQuestions(
+            bus,
+            opened,
+            lease,
+            self._perceiver,
+            self._time,
             vlm=vlm,
             model_thread=model_thread,
             settings=settings,
@@ -103,6 +118,7 @@ class Owned:
         with contextlib.suppress(DsbError):
             await self._asks.close()
             await self._closes.close()
+            await self._standing.finish()
             await self._answering.finish(wait=self._lease.valid)
             if self._lease.valid:
                 await self._lease.release()
@@ -110,6 +126,8 @@ class Owned:
 
     async def _ask(self, ask: S1Ask, meta: Meta) -> Done:
         self._lease.require()
+        if ask.question.standing is not None:
+            return await self._standing.take(ask)
         return self._answering.take(ask)
 
     async def _on_closed(self, event: Event, meta: Meta) -> None:
@@ -122,6 +140,7 @@ class Owned:
         self._over.set()
 
     async def _follow(self) -> None:
+        await self._standing.load()
         log = FrameLog(self._bus, self._opening, live=self._profile.live)
         start = await self._start_seq(log)
         async with aclosing(log.follow(start)) as records:
@@ -155,11 +174,15 @@ class Owned:
             await self._notes.write(await self._model(self._perceiver.push, frame))
             _FRAMES.inc()
             self._consumed = record.index
+            if self._profile.live:
+                await self._time.reach(record.t)
             if self._consumed - self._told >= max(1, self._profile.credit // 4):
                 await self._tell_credit()
+        elif record.kind == "eos":
+            await self._time.end(record.t)
         elif record.kind == "watermark":
             await self._notes.write(await self._model(self._perceiver.advance, record.t))
-            await self._answering.reach(record.t)
+            await self._time.reach(record.t)
             await self._tell_credit()
             await self._bus.publish_event(
                 Event(

@@ -27,5 +27,7 @@ class S1Settings(ServiceSettings):
     """Frames that may wait to be encoded (live mode); beyond it the oldest are dropped."""
     live_memory_s: Annotated[float, Field(gt=0)] = 5.0
     """How long a note may wait for memory in live mode before it is given up."""
+    tick_max_age_s: Annotated[float, Field(gt=0)] = 5.0
+    """A tick of a standing question that waited longer in S2's queue is dropped (live mode)."""
     beat_s: Annotated[float, Field(gt=0)] = 0.5
     """How often the consumed index is told to the reader again."""

@@ -51,7 +51,8 @@ class Evidence:
         log = self._log(job.question.opening, live=job.profile.live)
         stored = {record.index: record for record in await log.index() if record.kind == "frame"}
         seen = [(record.index, record.t) for record in stored.values()]
-        needed = thinker.needed(seen, job.question.t_ask, job.profile.s2)
+        question = job.question
+        needed = thinker.needed(seen, question.t_ask, job.profile.s2, view_from=question.view_from)
         found = [await log.fetch(stored[index].seq) for index in needed if index in stored]
         frames = [Frame(record.index, record.t, record.jpeg) for record in found if record is not None]
         return Frames(frames, len(needed) - len(frames))

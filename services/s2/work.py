@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import Executor
+from functools import partial
 
 from services.s2.evidence import Evidence, Frames, Notes
 from services.s2.settings import S2Settings
@@ -60,7 +61,7 @@ class Work:
     async def _do(self, job: Job, body: S2Job) -> None:
         taken, question = time.perf_counter(), body.question
         await failpoints.ahit("s2.fetched", question.text)
-        if await self._bus.answered(question.opening, question.key, Path.S2):
+        if await self._bus.answered(question.opening, question.key, Path.S2, _number(body)):
             await job.ack()
         elif job.delivered > self._max_attempts:
             await self._give_up(job, body)
@@ -98,7 +99,8 @@ class Work:
         loop = asyncio.get_running_loop()
         try:
             draft = await loop.run_in_executor(
-                self._model_thread, self._thinker.answer, body.question, frames.frames, notes.hits
+                self._model_thread,
+                partial(self._thinker.answer, body.question, frames.frames, notes.hits, spoke=body.spoke),
             )
         except DsbError as error:
             return Status.ERROR, None, str(error)
@@ -140,6 +142,7 @@ class Work:
                 opening=question.opening,
                 key=question.key,
                 path=Path.S2,
+                n=_number(body),
                 status=status,
                 error=error,
                 draft=draft,
@@ -153,3 +156,8 @@ class Work:
             )
         )
         _ANSWERS.labels("s2", status if stored else "duplicate").inc()
+
+
+def _number(body: S2Job) -> str:
+    """What the answer is stored as: the final, or one tick of a standing question."""
+    return "final" if body.tick is None else str(body.tick)

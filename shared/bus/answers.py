@@ -17,7 +17,7 @@ from shared.messages import Answer, DeadLetter, Event
 from shared.retry import persist
 from shared.telemetry import counter
 
-__all__ = ["answered", "dead_letter", "publish_answer", "publish_event"]
+__all__ = ["answer_of", "answered", "dead_letter", "publish_answer", "publish_event"]
 
 _ANSWER_S, _OTHER_S = 60.0, 30.0
 _DUPLICATES = counter("answers_duplicate_total", "Answers that came second and were not stored")
@@ -68,11 +68,15 @@ async def publish_answer(conn: Connection, answer: Answer) -> bool:
     return True
 
 
-async def answered(conn: Connection, opening: str, key: str, path: str) -> bool:
-    """Whether the question has its final answer on this path."""
-    return (
-        await jetstream.last(conn, subjects.ANSWERS, subjects.answer(opening, key, path, "final")) is not None
-    )
+async def answer_of(conn: Connection, opening: str, key: str, path: str, n: str = "final") -> Answer | None:
+    """The stored answer of a question on a path: its final, or that of one tick; null when there is none."""
+    stored = await jetstream.last(conn, subjects.ANSWERS, subjects.answer(opening, key, path, n))
+    return Answer.from_bytes(stored.body) if stored else None
+
+
+async def answered(conn: Connection, opening: str, key: str, path: str, n: str = "final") -> bool:
+    """Whether the question has its answer on this path: its final, or that of one tick."""
+    return await jetstream.last(conn, subjects.ANSWERS, subjects.answer(opening, key, path, n)) is not None
 
 
 async def publish_event(conn: Connection, event: Event) -> None:

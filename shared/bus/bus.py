@@ -147,9 +147,13 @@ class Bus:
         """Store an answer, tried again for up to 60 s; false if the question was answered already."""
         return await answers.publish_answer(self.connection, answer)
 
-    async def answered(self, opening: str, key: str, path: str) -> bool:
-        """Whether the question has its final answer on this path."""
-        return await answers.answered(self.connection, opening, key, path)
+    async def answered(self, opening: str, key: str, path: str, n: str = "final") -> bool:
+        """Whether the question has its answer on this path: its final, or that of tick `n`."""
+        return await answers.answered(self.connection, opening, key, path, n)
+
+    async def answer_of(self, opening: str, key: str, path: str, n: str = "final") -> Answer | None:
+        """The stored final of a question on a path, or its answer in tick `n`; null when there is none."""
+        return await answers.answer_of(self.connection, opening, key, path, n)
 
     async def dead_letter(self, letter: DeadLetter) -> None:
         """Put away what nobody could work on."""
@@ -174,6 +178,14 @@ class Bus:
     async def bump(self, bucket: str, key: str) -> int:
         """Add one to a counter; its new value."""
         return await kv.bump(self.connection, bucket, key)
+
+    async def keep(self, bucket: str, key: str, message: Message) -> bool:
+        """Store a message under a key that has none yet; false if there is one, which stays."""
+        return await kv.keep(self.connection, bucket, key, message.to_bytes())
+
+    async def kept(self, bucket: str, prefix: str, model: type[M]) -> list[M]:
+        """The messages of all keys below `prefix.`, in the order of their storing."""
+        return [model.from_bytes(body) for body in await kv.kept(self.connection, bucket, prefix)]
 
     # The work queue.
 

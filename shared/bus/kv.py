@@ -17,7 +17,7 @@ from shared.bus.follow import Query, follow
 from shared.bus.jetstream import Stored
 from shared.errors import Conflict, DataError, Overloaded
 
-__all__ = ["LeaseChange", "LeaseInfo", "bump", "lease_holder", "watch_leases"]
+__all__ = ["LeaseChange", "LeaseInfo", "bump", "keep", "kept", "lease_holder", "watch_leases"]
 
 _OPERATION = "KV-Operation"
 MARKER_S = 120
@@ -113,3 +113,23 @@ async def bump(conn: Connection, bucket: str, key: str) -> int:
             continue
         return count
     raise Overloaded(f"counter {where}: {_TRIES} attempts all met another writer: try again")
+
+
+async def keep(conn: Connection, bucket: str, key: str, body: bytes) -> bool:
+    """Store an entry under a key that has none yet; false if there is one, which stays."""
+    try:
+        await jetstream.append(conn, subject(bucket, key), body, expect_last=0)
+    except Conflict:
+        return False
+    return True
+
+
+async def kept(conn: Connection, bucket: str, prefix: str) -> list[bytes]:
+    """The entries of all keys below `prefix.`, in the order of their storing."""
+    feed = follow(
+        conn, Query(stream(bucket), subject(bucket, f"{prefix}.>"), None, False, False), stop_at_end=True
+    )
+    try:
+        return [stored.body async for stored in feed if not is_marker(stored)]
+    finally:
+        await feed.aclose()

@@ -37,13 +37,14 @@ _CLOCK_S = 60.0
 async def enqueue(conn: Connection, job: S2Job, *, trace: str) -> bool:
     """Queue a job; false if this attempt was queued already. Raises `Overloaded` when the queue is full."""
     question = job.question
+    tick = "" if job.tick is None else f"-{job.tick}"
     try:
         ack = await jetstream.append(
             conn,
             subjects.s2_job(question.opening),
             job.to_bytes(),
             headers=core.trace_headers(trace),
-            msg_id=f"{question.opening}-{question.key}-s2-{job.attempt}",
+            msg_id=f"{question.opening}-{question.key}-s2-{job.attempt}{tick}",
         )
     except Overloaded as error:
         raise Overloaded(f"the S2 queue is full: {error}; add S2 workers, or ask less often") from error

@@ -129,7 +129,8 @@ class Ask(Message):
     question: Question
     route: str = Route.RULE
     only: Path | None = None
-    """One path of those that the policy chooses: in a chain, each path is asked in the light of its own answers."""
+    """One path alone, whatever the policy says of these words: the bench decided on the sample's own words, and in a
+    chain each path is asked in the light of its own answers."""
     open: Open
     trace: str = ""
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from shared.perception.answering import encode_frames, respond, warm_up
 from shared.perception.notes import note_for, tick_of
 from shared.perception.perceiver import Perceiver
+from shared.perception.standing import at_tick, due, said_yes, ticks
 from shared.perception.thinker import Thinker
 from shared.perception.window import window
 
 __all__ = [
     "Perceiver",  # S1's state of one opening
     "Thinker",  # S2's way to an answer
+    "at_tick",  # a standing question as one tick looks at it
+    "due",  # the newest tick of a standing question
     "encode_frames",  # JPEG frames to units
     "note_for",  # what S1 writes about a frame
     "respond",  # one question from given units and notes
+    "said_yes",  # whether a tick's answer was yes
     "tick_of",  # the note tick of a stream time
+    "ticks",  # when a standing question is looked at
     "warm_up",  # pay the first call's price before the first question
     "window",  # which frames are visible
 ]

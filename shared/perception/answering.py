@@ -8,6 +8,7 @@ import numpy as np
 
 from shared.errors import ModelError
 from shared.messages import Draft, Form, Note, Option, Question, Usage
+from shared.perception.standing import said_yes
 from shared.video import Frame, decode_jpeg
 from shared.vlm import PromptParts, Turn, Unit, Vlm
 from shared.vlm.prompt import DESCRIBE, answer_labels, closing
@@ -29,6 +30,7 @@ def respond(
     question: Question,
     *,
     notes: Sequence[Note] = (),
+    spoke: bool = False,
     frames_encoded: int = 0,
     frames_reused: int = 0,
     partial: str = "",
@@ -36,9 +38,14 @@ def respond(
     """Answer from exactly these units and notes, in the order given; blocks, raises `ModelError`.
 
     Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, else by greedy
-    generation. A tick of a standing `speak` question is answered yes or no.
+    generation. A tick of a standing `speak` question is answered yes or no; who says yes and has not `spoke` just
+    before speaks, and says what there is to say where the form wants words.
     """
-    draft = _said(vlm, units, question, notes)
+    speaks = question.standing is not None and question.standing.kind == "speak"
+    notes = [note for note in notes if note.t_start >= question.view_from]
+    draft = _said(vlm, _parts(units, question, notes, speak=speaks))
+    if speaks:
+        draft = _spoken(vlm, units, question, notes, draft, spoke=spoke)
     return draft.model_copy(
         update={
             "frames_idx": tuple(unit.index for unit in units),
@@ -56,13 +63,14 @@ def respond(
     )
 
 
-def _said(vlm: Vlm, units: Sequence[Unit], question: Question, notes: Sequence[Note]) -> Draft:
+def _parts(
+    units: Sequence[Unit], question: Question, notes: Sequence[Note], *, speak: bool = False
+) -> PromptParts:
     if question.form is Form.MCQ and not question.options:
         raise ModelError(
             f"multiple choice without options: {question.text[:80]!r}; give options, or ask for text"
         )
-    speak = question.standing is not None and question.standing.kind == "speak"
-    parts = PromptParts(
+    return PromptParts(
         units,
         notes,
         [Turn(turn.question, turn.answer) for turn in question.history],
@@ -72,7 +80,26 @@ def _said(vlm: Vlm, units: Sequence[Unit], question: Question, notes: Sequence[N
         answer_labels(question.form, question.options, speak=speak),
         question.events,
     )
+
+
+def _said(vlm: Vlm, parts: PromptParts) -> Draft:
     return _choose(vlm, parts) if parts.labels else _write(vlm, parts)
+
+
+def _spoken(
+    vlm: Vlm, units: Sequence[Unit], question: Question, notes: Sequence[Note], draft: Draft, *, spoke: bool
+) -> Draft:
+    """The rising edge speaks; `choice` stays yes or no, so that the next tick can tell."""
+    speak = said_yes(draft) and not spoke
+    draft = draft.model_copy(update={"speak": speak})
+    if not speak or question.form is not Form.EMIT:
+        return draft
+    words = _write(vlm, _parts(units, question, notes))
+    tokens = {
+        name: getattr(draft.usage, name) + getattr(words.usage, name)
+        for name in ("prompt_tokens", "output_tokens")
+    }
+    return draft.model_copy(update={"raw": words.raw, "usage": draft.usage.model_copy(update=tokens)})
 
 
 def _choose(vlm: Vlm, parts: PromptParts) -> Draft:

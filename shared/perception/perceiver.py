@@ -57,20 +57,23 @@ class Perceiver:
         """No further frame comes up to stream time `t`: returns the notes due by then. Blocks."""
         return self._due(t, inclusive=True)
 
-    def answer(self, question: Question) -> Draft:
-        """Answer from the window as it was at `t_ask`; blocks, raises `ModelError`.
+    def answer(self, question: Question, *, spoke: bool = False) -> Draft:
+        """Answer from the window as it was at `t_ask`, no further back than `view_from`; blocks, `ModelError`.
 
-        `partial` says which part of the window is gone: `log_truncated` (before the first frame pushed),
-        `evicted` (asked too late), or `frames_dropped` (never pushed).
+        `spoke` is for ticks of a standing question (`respond`). `partial` says which part of the window is gone:
+        `log_truncated` (before the first frame pushed), `evicted` (asked too late), or `frames_dropped` (never
+        pushed).
         """
         held = self._units
         past = [unit for unit in held if unit.times[-1] <= question.t_ask]
         # With nothing left from before the ask, the first frame stands for all that may have been seen.
         wanted = set(window(past[-1].index, self._profile.s1)) if past else {0} if held else set()
-        seen = [unit for unit in past if unit.index in wanted]
-        missing = wanted - {unit.index for unit in held}
+        # What came before a frame that is out of view is out of view.
+        hidden = max((unit.index for unit in past if unit.times[-1] < question.view_from), default=-1)
+        seen = [unit for unit in past if unit.index in wanted and unit.index > hidden]
+        missing = {index for index in wanted if index > hidden} - {unit.index for unit in held}
         partial = self._why(min(missing), held[0].index) if missing else ""
-        return respond(self._vlm, seen, question, frames_reused=len(seen), partial=partial)
+        return respond(self._vlm, seen, question, spoke=spoke, frames_reused=len(seen), partial=partial)
 
     def _start(self, frame: Frame) -> None:
         self._first = frame.index

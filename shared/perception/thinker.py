@@ -26,21 +26,27 @@ class Thinker:
         self._units: OrderedDict[tuple[str, int], Unit] = OrderedDict()
         self._lock = threading.Lock()
 
-    def needed(self, index: Sequence[tuple[int, float]], t_ask: float, spec: WindowSpec) -> list[int]:
-        """Frame indices of the window as of `t_ask`, given a log's (frame index, stream seconds).
+    def needed(
+        self, index: Sequence[tuple[int, float]], t_ask: float, spec: WindowSpec, *, view_from: float = 0.0
+    ) -> list[int]:
+        """Frame indices of the window as of `t_ask`, from `view_from` on, given a log's (frame index, stream s).
 
         Those that the log no longer holds are among them, so that the caller can say what is missing.
         """
-        return window(max((i for i, t in index if t <= t_ask), default=-1), spec)
+        hidden = max((i for i, t in index if t < view_from), default=-1)
+        newest = max((i for i, t in index if t <= t_ask), default=-1)
+        return [i for i in window(newest, spec) if i > hidden]
 
     def answer(
         self,
         question: Question,
         frames: Sequence[Frame],
         hits: Sequence[Hit],
+        *,
+        spoke: bool = False,
     ) -> Draft:
-        """Answer from frames and notes not later than `t_ask`; blocks; `VideoError` or `ModelError`."""
-        frames = sorted(frame for frame in frames if frame.t <= question.t_ask)
+        """Answer from frames and notes between `view_from` and `t_ask`; blocks; `VideoError` or `ModelError`."""
+        frames = sorted(frame for frame in frames if question.view_from <= frame.t <= question.t_ask)
         past = [hit for hit in hits if hit.note.t_end <= question.t_ask]
         units, encoded = self._encode(question.opening, frames)
         return respond(
@@ -48,6 +54,7 @@ class Thinker:
             units,
             question,
             notes=[hit.note for hit in sorted(past, key=lambda hit: (hit.note.t_end, hit.id))],
+            spoke=spoke,
             frames_encoded=encoded,
             frames_reused=len(units) - encoded,
         )

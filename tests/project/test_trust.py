@@ -31,6 +31,7 @@ from shared.messages import (
     Profile,
     Question,
     RouteStamp,
+    S1Ask,
     S2Job,
     Search,
     SearchReply,
@@ -166,6 +167,12 @@ async def test_an_s1_worker_counts_follows_answers_and_notes(trusted: str) -> No
                 assert (await asyncio.wait_for(anext(records), 5)).jpeg == b"x"
         assert await s1.publish_answer(answer(Way.S1, "k1"))
         assert await s1.answered("run_0_0", "k1", Way.S1)
+        ask = S1Ask(question=QUESTION, route=STAMP)
+        where = subjects.standing("run_1_0")
+        assert await s1.keep(subjects.STANDING_BUCKET, f"{where}.k1", ask)
+        assert not await s1.keep(subjects.STANDING_BUCKET, f"{where}.k1", ask)
+        assert await s1.kept(subjects.STANDING_BUCKET, where, S1Ask) == [ask]
+        assert await s1.enqueue(S2Job(question=QUESTION, profile=Profile(), route=STAMP, attempt=8, tick=3))
         assert await s1.last(subjects.EVENTS, subjects.event("run_1_0", EventKind.CLOSED)) is None
         await s1.dead_letter(DeadLetter(service="s1", reason="poison"))
 
@@ -220,7 +227,7 @@ FORBIDDEN = [
     ("router", "$KV.dsb_owner.run_0_0"),
     ("s1", "dsb.v1.answer.run_0_0.k.s2.final"),
     ("s1", "dsb.v1.frame.cap.run_0_0"),
-    ("s1", "dsb.v1.s2.job.run_0_0"),
+    ("s1", "$JS.API.CONSUMER.CREATE.DSB_S2_JOBS"),
     ("s2", "dsb.v1.answer.run_0_0.k.s1.final"),
     ("s2", "dsb.v1.mem.upsert"),
     ("s2", "$KV.dsb_owner.run_0_0"),

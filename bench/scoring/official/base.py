@@ -7,16 +7,26 @@ of one; a denominator of zero gives null, never zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from bench.data.schema import Sample, Turn
-from bench.scoring.text import TextMatcher
+from bench.scoring.official.responses import text_of
+from bench.scoring.text import NORMALISED, TextMatcher
 
-__all__ = ["Case", "OfficialProfile", "OfficialScores", "Prediction", "Tally", "TaskLine", "mean"]
+__all__ = [
+    "Case",
+    "OfficialProfile",
+    "OfficialScores",
+    "Prediction",
+    "Scorer",
+    "Tally",
+    "TaskLine",
+    "mean",
+]
 
 
 class Prediction(NamedTuple):
@@ -26,10 +36,15 @@ class Prediction(NamedTuple):
     """Any JSON value, as it was given: text, null, a list, a number, an object."""
     t_emit: float | None = None
     """Seconds of stream time at which it was said; null for an answer at a forced time."""
+    probe: int = 0
+    """Which forced time or which poll it answers."""
 
 
 class Case(NamedTuple):
-    """A question at one forced time, and what was predicted for it."""
+    """A question at one forced time, and what was predicted for it.
+
+    A question with free timing is one case, whatever the number of its polls and emissions.
+    """
 
     sample: Sample
     turn: int
@@ -47,10 +62,25 @@ class Case(NamedTuple):
         """Seconds of stream time."""
         return self.of.asks[self.probe]
 
+    def time_of(self, prediction: Prediction) -> float:
+        """When it was said: as told, else the time of the poll or the forced time that it answers."""
+        if prediction.t_emit is not None:
+            return prediction.t_emit
+        poll = self.of.trigger.poll if self.of.trigger else None
+        if poll is not None:
+            return poll.from_s + prediction.probe * poll.every_s
+        asks = self.of.asks
+        return asks[prediction.probe] if prediction.probe < len(asks) else self.of.ask_s + prediction.probe
+
     @property
-    def last(self) -> Any:
-        """The last thing said, as it was given; null when there is none."""
-        return self.predictions[-1].text if self.predictions else None
+    def said(self) -> str:
+        """The text of the last prediction; empty when there is none."""
+        return text_of(self.predictions[-1].text) if self.predictions else ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing is known of it."""
+        return not self.predictions
 
 
 class Value(BaseModel):
@@ -82,6 +112,8 @@ class OfficialScores(Value):
     """Of them those whose prediction is null or holds nothing."""
     counted: int
     """The denominator of `value`: some benchmarks leave out what was not answered."""
+    without_gold: int = 0
+    """Questions that can't be judged; they are in no figure."""
     metrics: dict[str, float | None] = {}
     """The other figures, by name."""
     tasks: dict[str, TaskLine] = {}
@@ -92,17 +124,39 @@ class OfficialScores(Value):
         return self.missing == 0
 
 
-class OfficialProfile(Protocol):
-    """The rules of one task of one benchmark."""
+class Scorer(Protocol):
+    """The rules of one profile at work: cases go in one after the other, scores come out."""
+
+    def add(self, case: Case) -> None:
+        """Take a case; those of one sample come together. Raises `ModelError` when text can't be graded."""
+        ...
+
+    def scores(self) -> OfficialScores:
+        """What the cases so far give."""
+        ...
+
+
+@dataclass(frozen=True)
+class OfficialProfile:
+    """The published rules of one task of one benchmark."""
 
     name: str
     """`<bench>.<task>@<version>`."""
-    needs_text: bool
+    make: Callable[[str, TextMatcher], Scorer]
+    """From the profile's name and what compares text."""
+    needs_text: bool = False
     """Whether free text is compared: then it matters by which `TextMatcher`."""
 
-    def score(self, cases: Iterable[Case], *, text: TextMatcher) -> OfficialScores:
-        """Score every case of the profile; `text` compares free text. Raises `ModelError` when it can't."""
-        ...
+    def scorer(self, text: TextMatcher = NORMALISED) -> Scorer:
+        """A scorer that has seen nothing yet."""
+        return self.make(self.name, text)
+
+    def score(self, cases: Iterable[Case], *, text: TextMatcher = NORMALISED) -> OfficialScores:
+        """Score every case of the profile. Raises `ModelError` when `text` can't grade."""
+        scorer = self.scorer(text)
+        for case in cases:
+            scorer.add(case)
+        return scorer.scores()
 
 
 @dataclass
@@ -112,14 +166,15 @@ class Tally:
     owed: int = 0
     missing: int = 0
     empty: int = 0
+    without_gold: int = 0
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def owe(self, *, missing: bool, empty: bool) -> None:
+    def owe(self, case: Case) -> None:
         """Note that an answer was owed."""
         self.owed += 1
-        self.missing += missing
-        self.empty += empty and not missing
+        self.missing += case.missing
+        self.empty += not case.missing and not case.said
 
     def add(self, task: str, mark: float) -> None:
         """Add a mark to the denominator."""
@@ -155,6 +210,7 @@ class Tally:
             missing=self.missing,
             empty=self.empty,
             counted=self.counted,
+            without_gold=self.without_gold,
             metrics=dict(metrics or {}),
             tasks=self.tasks(),
         )

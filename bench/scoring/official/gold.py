@@ -1,0 +1,87 @@
+"""The gold of a case, as the official rules want it: a letter, a number, yes or no, a text, spans."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bench.data.schema import Gold
+from bench.scoring.official.base import Case
+
+__all__ = ["Reply", "count", "gold", "letter", "replies", "state", "text"]
+
+
+class Reply(NamedTuple):
+    """What ought to be said, and when; seconds of stream time."""
+
+    text: str
+    start: float
+    """A reply from here …"""
+    end: float
+    """… to here counts, both included."""
+    related_end: float
+    """Where what it is about ends in the video."""
+
+
+def gold(case: Case) -> Gold | None:
+    """The gold of the case's time; null when there is none.
+
+    Where a source gives conflicting gold for one time, its own value for each probe stands in the parameter
+    `probe_gold` (a list, or a list for each turn) and wins.
+    """
+    told = case.sample.scoring.params.get("probe_gold")
+    if isinstance(told, list) and told and all(isinstance(item, list) for item in told):
+        told = told[case.turn] if case.turn < len(told) else None
+    if isinstance(told, list) and case.probe < len(told) and told[case.probe] is not None:
+        value = told[case.probe]
+        held = case.of.answer.gold_at(case.t_ask)
+        return Gold(value=value, text=held.text if held and held.value == value else "")
+    return case.of.answer.gold_at(case.t_ask)
+
+
+def letter(case: Case) -> str | None:
+    """The right option's label."""
+    held = gold(case)
+    return held.value if held is not None and isinstance(held.value, str) else None
+
+
+def count(case: Case) -> float | None:
+    """The right number."""
+    held = gold(case)
+    value = None if held is None else held.value
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def state(case: Case) -> bool | None:
+    """Whether it is true, or can be told, at this time."""
+    held = gold(case)
+    if held is None or held.value is None:
+        return None
+    return str(held.value).casefold() in ("ready", "true", "yes", "1", "1.0")
+
+
+def text(case: Case) -> str | None:
+    """The right text; of several that hold at once, the first."""
+    held = gold(case)
+    if held is None and len(case.of.answer.gold) == 1:
+        held = case.of.answer.gold[0]
+    if held is None:
+        return None
+    return held.text or (held.value if isinstance(held.value, str) else None)
+
+
+def replies(case: Case) -> list[Reply]:
+    """What ought to be said over time: one for each gold that has a text and a span."""
+    spans = [item.span for item in case.of.evidence]
+    found = []
+    for place, held in enumerate(case.of.answer.gold):
+        if held.from_s is None or held.to_s is None:
+            continue
+        said = held.text or str(held.value or "")
+        related = spans[place].to_s if place < len(spans) else held.to_s
+        found.append(Reply(said, held.from_s, held.to_s, related))
+    return found

@@ -26,6 +26,7 @@ app = typer.Typer(
 
 app.command("demo")(runs.demo)
 app.command("run")(runs.run)
+app.command("run-all")(runs.run_all)
 app.command("score")(results.score)
 app.command("up")(stack.up)
 app.command("serve")(stack.serve)

@@ -12,7 +12,9 @@ import typer
 
 from bench.cli.show import Display, report
 from bench.run.config import RunConfig, config_of, load_config
-from bench.run.driver import Prepared, play, prepare, resumable, stack_spec
+from bench.run.driver import Prepared, play, prepare, prepare_shard, resumable, stack_spec
+from bench.run.folder import RunFolder
+from bench.run.shards import parse_shard
 from bench.run.stop import Stop
 from shared.errors import ConfigError
 from shared.logs import setup
@@ -31,10 +33,11 @@ def begin(
     nats: str = "",
     scale: Sequence[str] = (),
     in_process: bool = False,
+    shard: str = "",
 ) -> None:
     """Play a run to its end and print the table; exits 130 when interrupted, 1 when the audit fails."""
     setup("error" if sys.stderr.isatty() else "warning", "console")
-    prepared = _prepare(config, settings, resume, local=not nats)
+    prepared = _prepare(config, settings, resume, shard, local=not nats)
     stop = Stop()
     stack = None
     if not nats and prepared.config.stream.mode != "offline":
@@ -47,10 +50,22 @@ def begin(
             f"interrupted; all that was answered is kept. Go on with: dsb run --resume {prepared.folder.path}"
         )
         raise typer.Exit(_INTERRUPTED)
+    if whole := whole_of(prepared.folder):
+        typer.echo(f"shard complete: {prepared.folder.path}. When all are: dsb results merge {whole}")
+        return
     report(prepared.folder)
 
 
-def _prepare(config: str, settings: Mapping[str, Any], resume: str, *, local: bool) -> Prepared:
+def whole_of(folder: RunFolder) -> Path | None:
+    """The folder of the run that this one is a shard of."""
+    return folder.path.parent.parent if folder.manifest().shard else None
+
+
+def _prepare(config: str, settings: Mapping[str, Any], resume: str, shard: str, *, local: bool) -> Prepared:
+    if shard:
+        if resume:
+            raise ConfigError("--shards goes on by itself: leave --resume out")
+        return prepare_shard(read(config, settings), parse_shard(shard), local=local)
     if not resume:
         return prepare(read(config, settings), local=local)
     folder = resumable(str(settings.get("output.dir") or "runs"), resume)

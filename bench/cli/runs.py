@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["demo", "run"]
+__all__ = ["demo", "run", "run_all"]
 
 _SHOW = "Settings of the run"
 _STACK = "Where it runs"
@@ -17,7 +17,9 @@ MaxSamples = Annotated[
 Parts = Annotated[
     list[str] | None,
     typer.Option(
-        "--part", help="Only this part: realtime or reasoning. May be repeated.", rich_help_panel=_SHOW
+        "--part",
+        help="Only this part: realtime, reasoning, clue, proactive or sequential. May be repeated.",
+        rich_help_panel=_SHOW,
     ),
 ]
 ModeOption = Annotated[
@@ -54,6 +56,15 @@ Scale = Annotated[
     list[str] | None,
     typer.Option(
         help="Processes of a service of the embedded stack, like s2=2. May be repeated.",
+        rich_help_panel=_STACK,
+    ),
+]
+Shards = Annotated[
+    str,
+    typer.Option(
+        "--shards",
+        metavar="k/N",
+        help="Play shard k of N only, or go on with it; `dsb results merge` joins them when all are complete.",
         rich_help_panel=_STACK,
     ),
 ]
@@ -111,6 +122,7 @@ def run(
             rich_help_panel=_STACK,
         ),
     ] = "",
+    shards: Shards = "",
     nats: Nats = "",
     scale: Scale = None,
     in_process: InProcess = False,
@@ -123,7 +135,43 @@ def run(
     from bench.cli.playing import begin
 
     settings = _settings(max_samples, part, mode, route, seed, out, name)
-    begin(config, settings, resume=resume, nats=nats, scale=scale or [], in_process=in_process)
+    begin(config, settings, resume=resume, nats=nats, scale=scale or [], in_process=in_process, shard=shards)
+
+
+def run_all(
+    config: Annotated[
+        str, typer.Argument(help="A YAML file, or an example that ships.", show_default=False)
+    ] = "",
+    parallel: Annotated[
+        int,
+        typer.Option(
+            min=1, max=1024, help="Shards at a time; also how many there are.", rich_help_panel=_STACK
+        ),
+    ] = 2,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be played, and write nothing.")
+    ] = False,
+    max_samples: MaxSamples = None,
+    part: Parts = None,
+    mode: ModeOption = None,
+    route: RouteOption = None,
+    seed: Seed = None,
+    out: Out = None,
+    name: Name = None,
+    nats: Nats = "",
+    scale: Scale = None,
+) -> None:
+    """Run a configuration in shards, each a process with a stack of its own, and merge them into one run.
+
+    Call it again after an interruption, or whenever a shard died: only what is missing is played. The merged
+    run is what `dsb run` would have made.
+
+    Examples: dsb run-all my.yaml --parallel 4 --dry-run · dsb run-all my.yaml --parallel 4 --name big
+    """
+    from bench.cli.sharded import run_sharded
+
+    settings = _settings(max_samples, part, mode, route, seed, out, name)
+    run_sharded(config, settings, parallel=parallel, dry_run=dry_run, nats=nats, scale=scale or [])
 
 
 def _settings(

@@ -1,101 +1,34 @@
-"""One run from its configuration to its scores, whatever the mode: prepare, play what is owed, finish.
+"""Playing a prepared run, whatever the mode: the plays that lack a final are played, and the folder is marked.
 
-A run folder is begun, or gone on with; then the plays that lack a final are played; then the folder is
-scored. An interrupted run keeps everything that was written and says how to go on.
+An interrupted run keeps everything that was written; what it lacks is played by the next call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from bench.data import Dataset
-from bench.data.synth import open_dataset
 from bench.run.compact import Compactor
 from bench.run.config import RunConfig
 from bench.run.embedded import Stack, StackSpec
 from bench.run.folder import RunFolder, RunWriter
 from bench.run.letters import dead_letters
 from bench.run.listener import Listener, Silent
-from bench.run.manifest import check_resume, make_manifest
 from bench.run.orchestrate import Job, run_plays
-from bench.run.plan import Play, decided, plan, questions
-from bench.run.records import complete_openings
+from bench.run.preparing import Prepared, left, prepare, prepare_shard, resumable
 from bench.run.serial import run_offline
 from bench.run.stop import Stop, on_signals
 from shared.bus import Bus, discover
 from shared.errors import ConfigError, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings, load
-from shared.video.source import kind_of
 
-__all__ = ["Prepared", "play", "prepare", "resumable", "stack_spec"]
+__all__ = ["Prepared", "play", "prepare", "prepare_shard", "resumable", "stack_spec"]
 
 Models = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run that can be played."""
-
-    run: str
-    config: RunConfig
-    folder: RunFolder
-    plays: Sequence[Play]
-    """All of them."""
-    left: Sequence[Play]
-    """Those that lack a final."""
-
-
-def prepare(config: RunConfig, *, resume: RunFolder | None = None, local: bool = False) -> Prepared:
-    """Load the data and begin a run folder, or go on with `resume`; raises `ConfigError` or `DataError`.
-
-    With `local`, videos are read on this machine: one that is not there is a `VideoError` now, not later.
-    """
-    dataset = open_dataset(config.dataset.path).select(
-        parts=config.dataset.parts, max_samples=config.dataset.max_samples
-    )
-    plays = plan(dataset)
-    if local:
-        for play in plays:
-            kind_of(play.uri)
-    if resume is not None:
-        check_resume(resume.manifest(), config, dataset)
-        return Prepared(resume.manifest().run, config, resume, plays, _left(config, resume, plays))
-    run = f"{time.strftime('%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-    folder = _create(config, dataset, run)
-    return Prepared(run, config, folder, plays, plays)
-
-
-def _create(config: RunConfig, dataset: Dataset, run: str) -> RunFolder:
-    manifest = make_manifest(config, dataset, run=run, codec=_codec(), command=tuple(sys.argv))
-    return RunFolder.create(FilePath(config.output.dir) / (config.output.name or run), manifest, dataset)
-
-
-def _left(config: RunConfig, folder: RunFolder, plays: Sequence[Play]) -> list[Play]:
-    route = config.system.route
-    items = {play.number: questions(play, "plan") for play in plays}
-    done = complete_openings(folder.iter_records(), items, lambda item: decided(item, route).paths)
-    return [play for play in plays if play.number not in done]
-
-
-def resumable(directory: str, name: str) -> RunFolder:
-    """The folder to go on with: a path, a name below `directory`, or `last`, the newest incomplete one."""
-    if name != "last":
-        path = FilePath(name)
-        return RunFolder.open(path if path.is_dir() else FilePath(directory) / name)
-    found = [RunFolder(file.parent) for file in FilePath(directory).glob("*/manifest.json")]
-    open_ones = [folder for folder in found if folder.manifest().status != "complete"]
-    if not open_ones:
-        raise ConfigError(f"no run in {directory} can be resumed: all are complete, or none is there")
-    return max(open_ones, key=lambda folder: folder.manifest().created)
 
 
 def stack_spec(config: RunConfig, folder: FilePath, **more: Any) -> StackSpec:
@@ -138,7 +71,7 @@ def play(
             if prepared.left:
                 _play_left(prepared, writer, nats, listener or Silent(), stop, stack)
         finally:
-            complete = not _left(prepared.config, prepared.folder, prepared.plays)
+            complete = not left(prepared.config, prepared.folder, prepared.plays)
             _mark(prepared, "complete" if complete else "interrupted")
     return complete
 
@@ -220,9 +153,3 @@ def _note_models(folder: RunFolder, models: Models) -> None:
 def _mark(prepared: Prepared, status: str) -> None:
     manifest = prepared.folder.manifest()
     prepared.folder.write_manifest(manifest.model_copy(update={"status": status}))
-
-
-def _codec() -> str:
-    from shared.video import codec_name
-
-    return codec_name()

@@ -8,7 +8,7 @@ attempt count, the earlier ones stay in the file, superseded.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,6 +50,25 @@ class Final(NamedTuple):
     turn: int
     probe: int
     path: Path
+
+
+class Counted(Protocol):
+    """What tells whether a question is done: of a `Record`, or of a `ScoredLine`."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def play(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def sample(self) -> str: ...
+    @property
+    def turn(self) -> int: ...
+    @property
+    def probe(self) -> int: ...
+    @property
+    def path(self) -> str: ...
 
 
 class Compact(BaseModel):
@@ -215,19 +234,22 @@ def effective(records: Iterable[Record]) -> list[Record]:
 
 
 def complete_openings(
-    records: Iterable[Record],
+    records: Iterable[Counted],
     plays: Mapping[int, Sequence[AskedQuestion]],
     owes: Callable[[AskedQuestion], Collection[Path]],
 ) -> set[int]:
-    """Plays that are done: each question has a final on each path it owes, all of one attempt."""
-    finals: dict[int, set[Final]] = {}
-    for record in effective(records):
-        if record.kind == "final":
-            finals.setdefault(record.play, set()).add(record.final)
+    """Plays that are done: each question has a final on each path it owes, all of the highest attempt."""
+    finals: dict[int, tuple[int, set[tuple[str, int, int, str]]]] = {}
+    for record in records:
+        held = finals.get(record.play)
+        if held is None or held[0] < record.attempt:
+            held = finals[record.play] = (record.attempt, set())
+        if record.kind == "final" and record.attempt == held[0]:
+            held[1].add((record.sample, record.turn, record.probe, record.path))
     done = set()
     for play, questions in plays.items():
-        owed = {Final(q.sample, q.turn, q.probe, Path(path)) for q in questions for path in owes(q)}
-        if owed <= finals.get(play, set()):
+        owed = {(q.sample, q.turn, q.probe, str(path)) for q in questions for path in owes(q)}
+        if owed <= finals.get(play, (0, set()))[1]:
             done.add(play)
     return done
 

@@ -23,18 +23,7 @@ class Reply(NamedTuple):
 
 
 def gold(case: Case) -> Gold | None:
-    """The gold of the case's time; null when there is none.
-
-    Where a source gives conflicting gold for one time, its own value for each probe stands in the parameter
-    `probe_gold` (a list, or a list for each turn) and wins.
-    """
-    told = case.sample.scoring.params.get("probe_gold")
-    if isinstance(told, list) and told and all(isinstance(item, list) for item in told):
-        told = told[case.turn] if case.turn < len(told) else None
-    if isinstance(told, list) and case.probe < len(told) and told[case.probe] is not None:
-        value = told[case.probe]
-        held = case.of.answer.gold_at(case.t_ask)
-        return Gold(value=value, text=held.text if held and held.value == value else "")
+    """The gold of the case's time; null when there is none."""
     return case.of.answer.gold_at(case.t_ask)
 
 

@@ -12,15 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count, islice
-from pathlib import Path
 from typing import Literal, NamedTuple
 
+from bench.data.world_video import encode_video
+from bench.data.world_words import NUMBERS, attribute, matches, named
 from shared.errors import DataError
 from shared.video.synth import Colour, Placed, Quadrant, Scene, Shape, Track
 
 __all__ = [
-    "LETTERS", "MIN_AGE_S", "TASKS", "Choice", "GoldSpan", "Split", "Task", "WorldQuestion", "answer_at", "caption",
-    "check_split", "draw", "encode_video", "questions", "split_of", "split_seeds", "wording",
+    "LETTERS", "MEMORY_AGE_S", "MIN_AGE_S", "TASKS", "WINDOW_AGE_S", "Choice", "GoldSpan", "Part", "Split", "Subject",
+    "Task", "WorldQuestion", "answer_at", "caption", "check_split", "draw", "encode_video", "letters", "pose",
+    "questions", "split_of", "split_seeds", "wording",
 ]  # fmt: skip
 
 LETTERS = "ABCD"
@@ -30,7 +32,6 @@ WINDOW_AGE_S = 14.0
 """Evidence up to this old is surely in S2's default window (six frames at stride five)."""
 MEMORY_AGE_S = 31.0
 """Evidence this old has surely left S2's default window."""
-_NUMBERS = ("one", "two", "three", "four")
 
 
 class Split(StrEnum):
@@ -125,36 +126,35 @@ def caption(objects: Sequence[Placed]) -> str:
     return ", ".join(f"{o.colour} {o.shape} {o.quadrant}" for o in objects) or "nothing"
 
 
-def _matches(placed: Placed, subject: Subject) -> bool:
-    return subject in (None, placed.shape, placed.colour)
-
-
 def answer_at(scene: Scene, t: float, task: Task, subject: Subject) -> str | None:
     """The right answer's text if the question were asked at `t`; none where it has no single answer."""
     if task is Task.COUNT_NOW:
-        return _NUMBERS[len(scene.objects_at(t)) - 1] if scene.objects_at(t) else None
+        number = len(scene.objects_at(t))
+        return NUMBERS[number - 1] if 1 <= number <= len(NUMBERS) else None
     if task in TASKS["realtime"]:
-        found = [o for o in scene.objects_at(t) if _matches(o, subject)]
+        found = [o for o in scene.objects_at(t) if matches(o, subject)]
     else:
-        gone = [track for track in scene.tracks if track.rare is subject]
-        found = [track.last() for track in gone if track.leave <= t]
+        found = [track.last() for track in scene.rare if track.rare is subject and track.leave <= t]
     if len(found) != 1:
         return None
-    return str(_attribute(found[0], task))
+    return attribute(found[0], _kind(task))
 
 
-def _attribute(placed: Placed, task: Task) -> StrEnum:
+def _kind(task: Task) -> Literal["colour", "shape", "place"]:
+    """Which attribute a task asks for; not for counts."""
     if task in (Task.COLOUR_NOW, Task.COLOUR_BEFORE):
-        return placed.colour
-    return placed.shape if task in (Task.SHAPE_NOW, Task.SHAPE_BEFORE) else placed.quadrant
+        return "colour"
+    return "shape" if task in (Task.SHAPE_NOW, Task.SHAPE_BEFORE) else "place"
 
 
 def wording(task: Task, subject: Subject) -> str:
     """The question's text."""
     if task is Task.COUNT_NOW:
         return "How many objects are there now?"
-    name = f"{subject} object" if isinstance(subject, Colour) else f"{subject}"
-    what = {"colour": "What colour", "shape": "What shape", "place": "Where"}[task.split("_")[0]]
+    if subject is None:
+        raise DataError(f"{task} is asked about one shape or colour: name it")
+    name = named(subject)
+    what = {"colour": "What colour", "shape": "What shape", "place": "Where"}[_kind(task)]
     return (
         f"{what} is the {name} now?"
         if task in TASKS["realtime"]
@@ -165,7 +165,7 @@ def wording(task: Task, subject: Subject) -> str:
 def _pool(scene: Scene, task: Task) -> Sequence[str]:
     """What could be the answer, all alike in likelihood to who has not seen the stream."""
     if task is Task.COUNT_NOW:
-        return _NUMBERS
+        return NUMBERS
     if task in (Task.PLACE_NOW, Task.PLACE_BEFORE):
         return list(Quadrant)
     if task is Task.COLOUR_NOW:
@@ -238,7 +238,24 @@ def draw(
         wrong = Colour if task is Task.COLOUR_BEFORE else Shape if task is Task.SHAPE_BEFORE else type(None)
         gone = track is not None and track.leave <= ask_s and not isinstance(track.rare, wrong)
         subjects = [track.rare] if gone and track is not None and track.rare else []
-    answer = answer_at(scene, ask_s, task, subjects[0]) if subjects else None
+    if not subjects:
+        return None
+    return pose(scene, task, subjects[0], ask_s, rng, letter=letter, track=track, spans=spans)
+
+
+def pose(
+    scene: Scene,
+    task: Task,
+    subject: Subject,
+    ask_s: float,
+    rng: random.Random,
+    *,
+    letter: str | None = None,
+    track: Track | None = None,
+    spans: bool = True,
+) -> WorldQuestion | None:
+    """The question of a task about `subject`; `track` wears it, for tasks on the past. None where it has no answer."""
+    answer = answer_at(scene, ask_s, task, subject)
     if answer is None:
         return None
     letter = letter or rng.choice(LETTERS)
@@ -249,9 +266,9 @@ def draw(
     else:
         part, span = "realtime", (float(int(ask_s)), ask_s)
     age = ask_s - span[1]
-    gold = tuple(_gold_spans(scene, ask_s, task, subjects[0], options)) if spans else ()
+    gold = tuple(_gold_spans(scene, ask_s, task, subject, options)) if spans else ()
     return WorldQuestion(
-        task, part, wording(task, subjects[0]), options, letter, answer, ask_s, (span,), age, gold, scene.level,
+        task, part, wording(task, subject), options, letter, answer, ask_s, (span,), age, gold, scene.level,
         _difficulty(part, age),
     )  # fmt: skip
 
@@ -262,7 +279,7 @@ def _difficulty(part: Part, age: float) -> Literal["now", "window", "edge", "mem
     return "window" if age <= WINDOW_AGE_S else "edge" if age < MEMORY_AGE_S else "memory"
 
 
-def _letters(rng: random.Random) -> Iterator[str]:
+def letters(rng: random.Random) -> Iterator[str]:
     """Gold letters from shuffled decks, so that each comes up equally often."""
     while True:
         yield from rng.sample(LETTERS, k=len(LETTERS))
@@ -278,22 +295,22 @@ def _ask_times(scene: Scene, rng: random.Random) -> list[float]:
 
 
 def _realtime(scene: Scene, rng: random.Random) -> Iterator[WorldQuestion]:
-    letters, times = _letters(rng), _ask_times(scene, rng)
+    keys, times = letters(rng), _ask_times(scene, rng)
     numbers = rng.sample(range(1, 5), k=4)
     for i, task in enumerate(TASKS["realtime"] * len(times)):
         number = numbers[i // len(TASKS["realtime"]) % 4]
         for ask in times:
             if task is Task.COUNT_NOW and len(scene.objects_at(ask)) != number:
                 continue
-            if (asked := draw(scene, task, ask, rng, letter=next(letters))) is not None:
+            if (asked := draw(scene, task, ask, rng, letter=next(keys))) is not None:
                 times.remove(ask)
                 yield asked
                 break
 
 
 def _reasoning(scene: Scene, rng: random.Random) -> Iterator[WorldQuestion]:
-    letters = _letters(rng)
-    rare = [track for track in scene.tracks if track.rare is not None]
+    keys = letters(rng)
+    rare = scene.rare
     cases = [(track, task, far) for track in rare for task in TASKS["reasoning"] for far in (False, True)]
     rng.shuffle(cases)
     cases.sort(key=lambda case: case[2])
@@ -304,7 +321,7 @@ def _reasoning(scene: Scene, rng: random.Random) -> Iterator[WorldQuestion]:
         if first > last:
             continue
         ask = rng.randint(first, last) + 0.5
-        if (asked := draw(scene, task, ask, rng, letter=next(letters), track=track)) is not None:
+        if (asked := draw(scene, task, ask, rng, letter=next(keys), track=track)) is not None:
             yield asked
 
 
@@ -319,20 +336,3 @@ def questions(scene: Scene, part: Part, *, seed: int, n: int) -> list[WorldQuest
     rng = random.Random(f"questions/{part}/{seed}/{scene.seed}/{scene.level}")
     found = _realtime(scene, rng) if part == "realtime" else _reasoning(scene, rng)
     return sorted(islice(found, n), key=lambda question: question.ask_s)
-
-
-def encode_video(scene: Scene, path: Path, *, fps: int = 8, crf: int = 23) -> None:
-    """Write the scene as an ordinary H.264 file (libx264, 4:2:0) with a frame every 1/fps s of stream time."""
-    import av
-
-    from shared.video.synth import SIDE, render
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast", "g": str(fps * 8), "threads": "1"}
-        for i in range(round(scene.duration_s * fps)):
-            frame = av.VideoFrame.from_ndarray(render(scene, i / fps), format="rgb24")
-            frame.pts = i
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())

@@ -64,10 +64,8 @@ def attribute(placed: Placed, of: Literal["colour", "shape", "place"]) -> str:
 
 def first_seen(scene: Scene, kind: Kind) -> int | None:
     """The second from which on one of this kind has been visible; none when there is never one."""
-    for second in range(int(scene.duration_s)):
-        if any(matches(placed, kind) for placed in scene.objects_at(second)):
-            return second
-    return None
+    moments = enumerate(scene.moments)
+    return next((t for t, objects in moments if any(matches(placed, kind) for placed in objects)), None)
 
 
 def seen_at(scene: Scene, t: float, kind: Kind) -> bool:
@@ -83,7 +81,7 @@ def seen_wording(kind: Kind) -> str:
 
 def find_at(scene: Scene, t: float, task: ClueTask, subject: Kind) -> str | None:
     """The answer about a rare subject at `t`: as it is, or as it was last seen; none (wait) before it appears."""
-    track = next((track for track in scene.tracks if track.rare is subject), None)
+    track = next((track for track in scene.rare if track.rare is subject), None)
     if track is None or t < track.appear:
         return None
     of: dict[ClueTask, Literal["colour", "shape", "place"]] = {

@@ -89,7 +89,7 @@ def test_an_objects_pixels_have_its_colour() -> None:
 
 
 def test_shapes_of_one_colour_differ_in_many_pixels() -> None:
-    from shared.video.synth import _mask
+    from shared.video.synth_draw import _mask
 
     masks = [_mask(shape, 1.0) for shape in Shape]
     for i, one in enumerate(masks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.vlm.base import Choice, Generated, Image, PromptParts, Turn, Unit, Vlm
+from shared.vlm.base import Choice, Generated, Image, PromptParts, Reuse, Turn, Unit, Vlm
 from shared.vlm.checkpoint import shipped
 from shared.vlm.registry import GROUP, Backend, backends, load_vlm
 from shared.vlm.spec import ModelSpec
@@ -15,6 +15,7 @@ __all__ = [
     "Image",  # RGB uint8 [h, w, 3]
     "ModelSpec",  # which model, and how
     "PromptParts",  # what a prompt is made of
+    "Reuse",  # keep a stream's prefix computed
     "Turn",  # an earlier question and its answer
     "Unit",  # what a frame became
     "Vlm",  # a loaded model

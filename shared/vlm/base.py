@@ -18,7 +18,7 @@ from shared.messages import Note, Option, TimedEvent
 if TYPE_CHECKING:  # a run's configuration imports this package and needs no torch
     from torch import Tensor
 
-__all__ = ["Choice", "Generated", "Image", "PromptParts", "Turn", "Unit", "Vlm"]
+__all__ = ["Choice", "Generated", "Image", "PromptParts", "Reuse", "Turn", "Unit", "Vlm"]
 
 Image = NDArray[np.uint8]
 """One frame, RGB, `[height, width, 3]`."""
@@ -47,6 +47,15 @@ class Turn(NamedTuple):
     answer: str
 
 
+class Reuse(NamedTuple):
+    """Keep what the language model computes of a stream's prefix, and use it again."""
+
+    stream: str
+    """Whose frames these are: prefixes of two streams are never mixed up."""
+    stride: int = 1
+    """Extend the prefix behind every unit whose index closes a stride: a function of indices, never of load."""
+
+
 @dataclass(frozen=True)
 class PromptParts:
     """A prompt, in the order in which it is assembled."""
@@ -63,6 +72,8 @@ class PromptParts:
     """What `choose` chooses among; empty: the keys of the options."""
     events: Sequence[TimedEvent] = ()
     """In time order."""
+    reuse: Reuse | None = None
+    """Null: one plain forward pass."""
 
     @property
     def choices(self) -> list[str]:
@@ -77,6 +88,8 @@ class Choice(NamedTuple):
     probs: dict[str, float]
     """By label, calibrated, summing to 1."""
     prompt_tokens: int
+    reused_tokens: int = 0
+    """Of them, those that were computed before the question came."""
 
 
 class Generated(NamedTuple):
@@ -85,6 +98,7 @@ class Generated(NamedTuple):
     text: str
     prompt_tokens: int
     output_tokens: int
+    reused_tokens: int = 0
 
 
 class Vlm(Protocol):

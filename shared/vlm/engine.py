@@ -1,7 +1,8 @@
 """The engine of local models: prompts assembled from cached units, label logits, greedy decoding.
 
-It knows no family: that is the adapter's. It keeps no state of any stream, and always passes explicit
-positions, so calls of different streams can be interleaved. Batch size is 1: no answer depends on another.
+It knows no family: that is the adapter's. It always passes explicit positions, and all it keeps of a stream is
+a prefix that is looked up by frame identity, so calls of different streams can be interleaved. Batch size is 1:
+no answer depends on another.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from shared.vlm.base import Choice, Generated, Image, PromptParts, Unit
 from shared.vlm.checkpoint import Checkpoint, fingerprint
 from shared.vlm.labels import label_tokens
 from shared.vlm.loading import Parts
+from shared.vlm.prefix import Held, PrefixStore, cuts, fork, identity, nbytes
 from shared.vlm.spec import ModelSpec
 
 __all__ = ["LocalVlm", "Prompt"]
@@ -38,11 +40,28 @@ class Prompt:
     """`[1, s]`, or `[3, 1, s]` in some families."""
     units: Sequence[Unit]
     """In the order of their placeholders, the family's tail included."""
+    key: Tensor
+    """`[s]`: the ids, with each visual row named by its frame."""
 
     @property
     def length(self) -> int:
         """Tokens."""
         return int(self.ids.shape[1])
+
+    def part(self, tokens: slice, units: slice) -> Prompt:
+        """The tokens of a stretch that begins and ends between units."""
+        return Prompt(self.ids[:, tokens], self.positions[..., tokens], self.units[units], self.key[tokens])
+
+
+class _Started(NamedTuple):
+    """A prompt that has been run."""
+
+    prompt: Prompt
+    cache: Any
+    logits: Tensor
+    """`[vocabulary]` behind its last token."""
+    reused: int
+    """Tokens that were not run for it."""
 
 
 class LocalVlm:
@@ -57,6 +76,7 @@ class LocalVlm:
         self.model, self._tokenizer = parts.model, parts.tokenizer
         self._limit = int(self.model.config.get_text_config().max_position_embeddings)
         self._ends = _end_tokens(parts)
+        self.prefixes = PrefixStore(spec.prefix_budget_mb << 20)
         self._text_lock = threading.Lock()  # fast tokenizers refuse concurrent use of one object
 
     def encode(self, frames: Sequence[Image], times: Sequence[float], index: int) -> Unit:
@@ -72,31 +92,71 @@ class LocalVlm:
         """Answer by the logits of `parts.choices` in one forward pass."""
         labels = parts.choices
         with self._working("choosing an option"):
-            prompt = self.assemble(parts)
+            started = self._start(parts, goes_on=False)
             with self._text_lock:
                 tokens = label_tokens(self._tokenizer, labels)
-            logits = self.forward(prompt).float()
+            logits = started.logits.float()
             scores = torch.stack([logits[ids].logsumexp(0) for ids in tokens])
             probs = torch.softmax(scores / self._temperature, 0).tolist()
         best = max(range(len(labels)), key=probs.__getitem__)
-        return Choice(labels[best], dict(zip(labels, probs, strict=True)), prompt.length)
+        return Choice(
+            labels[best], dict(zip(labels, probs, strict=True)), started.prompt.length, started.reused
+        )
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
         """Answer freely, greedily, until an end token, `max_new_tokens` or the end of the model's context."""
         with self._working("generating text"):
-            prompt = self.assemble(parts)
-            cache = DynamicCache(config=self.model.config.get_text_config())
-            logits = self.forward(prompt, cache)
+            started = self._start(parts, goes_on=True)
+            prompt, cache, logits = started.prompt, started.cache, started.logits
             room = min(max_new_tokens, self._limit - prompt.length)
             position, out = prompt.positions[..., -1:], list[int]()
             while len(out) < room and (token := int(logits.argmax())) not in self._ends:
                 out.append(token)
                 position = position + 1
-                step = Prompt(torch.tensor([[token]], device=prompt.ids.device), position, ())
+                one = torch.tensor([[token]], device=prompt.ids.device)
+                step = Prompt(one, position, (), one[0])
                 logits = self.forward(step, cache)
             with self._text_lock:
                 text = self._tokenizer.decode(out, skip_special_tokens=True)
-        return Generated(text.strip(), prompt.length, len(out))
+        return Generated(text.strip(), prompt.length, len(out), started.reused)
+
+    def prefill(self, parts: PromptParts) -> None:
+        """Compute the prefix of `parts.reuse` as far as its units close a stride; done already, it costs nothing."""
+        with self._working("prefilling a prefix"):
+            self._grown(self.assemble(parts), parts)
+
+    def _start(self, parts: PromptParts, *, goes_on: bool) -> _Started:
+        """The prompt up to its last token: from the stream's prefix, or in one plain forward pass."""
+        prompt = self.assemble(parts)
+        held = self._grown(prompt, parts)
+        if held is None:
+            cache = self._empty() if goes_on else None
+            return _Started(prompt, cache, self.forward(prompt, cache), 0)
+        rest = prompt.part(slice(len(held.key), None), slice(held.units, None))
+        cache = fork(held.cache)
+        return _Started(prompt, cache, self.forward(rest, cache), len(held.key))
+
+    def _grown(self, prompt: Prompt, parts: PromptParts) -> Held | None:
+        """The stream's prefix, extended chunk by chunk as far as the prompt's units close a stride."""
+        if parts.reuse is None:
+            return None
+        held = self.prefixes.find(parts.reuse.stream, prompt.key, prompt.positions)
+        for units, tokens in cuts(prompt.ids, self.adapter.placeholder, parts.units, parts.reuse.stride):
+            if held is None or units > held.units:
+                held = self._extended(prompt, held, units, tokens)
+                self.prefixes.keep(parts.reuse.stream, held)
+        return held
+
+    def _empty(self) -> DynamicCache:
+        return DynamicCache(config=self.model.config.get_text_config())
+
+    def _extended(self, prompt: Prompt, held: Held | None, units: int, tokens: int) -> Held:
+        done, before = (held.units, len(held.key)) if held else (0, 0)
+        cache = fork(held.cache) if held else self._empty()
+        self.forward(prompt.part(slice(before, tokens), slice(done, units)), cache)
+        newest = prompt.units[units - 1].index
+        key, positions = prompt.key[:tokens], prompt.positions[..., :tokens]
+        return Held(key, positions, units, newest, cache, nbytes(cache))
 
     def assemble(self, parts: PromptParts) -> Prompt:
         """Render and tokenise a prompt, with each placeholder widened to its unit's rows."""
@@ -113,7 +173,8 @@ class LocalVlm:
                 "lower the window's frames or the number of recalled notes"
             )
         tensor = torch.tensor([ids], device=self.model.device)
-        return Prompt(tensor, self.adapter.positions(tensor, parts.units), units)
+        key = identity(tensor, self.adapter.placeholder, units)
+        return Prompt(tensor, self.adapter.positions(tensor, parts.units), units, key)
 
     def forward(self, prompt: Prompt, cache: Any = None) -> Tensor:
         """Logits `[vocabulary]` behind the last token; extends `cache` when one is given."""

@@ -28,3 +28,5 @@ class ModelSpec(BaseModel):
     """Seed for random weights in the same architecture: a negative control, and its name says so."""
     temperature: Annotated[float, Field(gt=0)] | None = None
     """Divides label logits before the softmax; by default that of `dsb.json` in the folder, else 1."""
+    prefix_budget_mb: Annotated[int, Field(ge=0)] = 1024
+    """Room for the computed prefixes of all streams, MiB; the least recently used one goes first."""

@@ -6,6 +6,7 @@ The reference is the library's own processor and a plain forward pass over the s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shared.messages import Note, Option
-from shared.vlm import ModelSpec, PromptParts, Turn, Unit, load_vlm
+from shared.vlm import ModelSpec, PromptParts, Reuse, Turn, Unit, load_vlm
 from shared.vlm.engine import LocalVlm
 from shared.vlm.prompt import messages
 
@@ -167,3 +168,60 @@ def test_labels_are_chosen_without_a_picture_too(family: Family) -> None:
     choice = family.vlm.choose(asked)
     assert choice.label in ("yes", "no")
     assert sum(choice.probs.values()) == pytest.approx(1)
+
+
+def reusing(seen: Sequence[Unit], stride: int = 2, question: str = "What is it?") -> PromptParts:
+    return replace(parts(seen, question), reuse=Reuse("stream", stride))
+
+
+def both(vlm: LocalVlm, asked: PromptParts) -> tuple[Tensor, Tensor]:
+    """Logits by way of the stream's prefix, and of a plain forward pass."""
+    with torch.inference_mode():
+        return vlm._start(asked, goes_on=False).logits, last_logits(vlm, replace(asked, reuse=None))
+
+
+def test_a_reused_prefix_gives_the_logits_and_the_text_of_a_plain_forward_pass(family: Family) -> None:
+    vlm, seen = family.vlm, units(family.vlm, pictures(12))
+    vlm.prefixes.forget("stream")
+    for end in range(2, 9, 2):  # prefilled while frames arrive
+        vlm.prefill(reusing(seen[:end]))
+    for asked in (
+        reusing(seen[:8]),
+        reusing(seen[:9], question="And now?"),
+        reusing(seen[:12]),  # more frames
+        reusing(seen[4:12]),  # the window slid
+        reusing(seen[4:11], question="Earlier?"),  # asked about a moment before the newest
+    ):
+        reused, plain = both(vlm, asked)
+        assert torch.allclose(reused, plain, atol=5e-5, rtol=0)
+        said = vlm.generate(asked, max_new_tokens=6)
+        assert said.text == vlm.generate(replace(asked, reuse=None), max_new_tokens=6).text
+        assert said.reused_tokens > 0
+
+
+def test_who_builds_the_prefix_and_when_changes_no_bit(family: Family) -> None:
+    vlm, seen = family.vlm, units(family.vlm, pictures(7))
+    vlm.prefixes.forget("stream")
+    for end in range(1, 8):
+        vlm.prefill(reusing(seen[:end]))
+    grown, _ = both(vlm, reusing(seen))
+    vlm.prefixes.forget("stream")
+    at_once, _ = both(vlm, reusing(seen))
+    assert torch.equal(grown, at_once)
+
+
+def test_a_question_leaves_the_prefix_as_it_was(family: Family) -> None:
+    vlm, seen = family.vlm, units(family.vlm, pictures(4))
+    vlm.prefixes.forget("stream")
+    first, _ = both(vlm, reusing(seen))
+    vlm.generate(reusing(seen, question="Something else, at length?"), max_new_tokens=5)
+    again, _ = both(vlm, reusing(seen))
+    assert torch.equal(first, again)
+
+
+def test_equal_looking_placeholders_of_other_frames_are_not_taken_for_each_other(family: Family) -> None:
+    vlm, seen = family.vlm, units(family.vlm, pictures(8))
+    vlm.prefixes.forget("stream")
+    vlm.prefill(reusing(seen[:4]))
+    reused, plain = both(vlm, reusing(seen[4:]))
+    assert torch.allclose(reused, plain, atol=5e-5, rtol=0)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import datasets
+
 __all__ = ["app"]
 
 app = typer.Typer(help="Make and look at data sets.", no_args_is_help=True)
@@ -14,6 +16,13 @@ app = typer.Typer(help="Make and look at data sets.", no_args_is_help=True)
 @app.callback()
 def _group() -> None:
     """Make and look at data sets."""
+
+
+app.command("build")(datasets.build)
+app.command("shard")(datasets.shard)
+app.command("info")(datasets.info)
+app.command("validate")(datasets.validate)
+app.command("schema")(datasets.schema)
 
 
 @app.command("synth")

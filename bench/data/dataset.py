@@ -30,6 +30,8 @@ __all__ = [
     "write_samples",
 ]
 
+FOOT = b"\n]}\n"
+"""What stands behind the samples of a file."""
 _HELD = 2_000
 """Samples of a set that are kept parsed; the samples of a bigger one stay in the file."""
 _REMEDY = "make the set with `dsb data synth`, or mend dataset.path"
@@ -88,6 +90,8 @@ class Written(NamedTuple):
 
     samples: int
     hash: str
+    stored: StoredSamples
+    """They themselves, for reading."""
 
 
 def is_relative(uri: str) -> bool:
@@ -132,16 +136,18 @@ def write_samples(
     path: Path, samples: Iterable[Sample], *, name: str, errata: str = "", root: str = "."
 ) -> Written:
     """Write samples as they come, one a line, atomically; gives their number and hash. None are kept."""
-    digest, count = hashlib.sha256(), 0
+    digest, offsets, lengths = hashlib.sha256(), array("Q"), array("Q")
     with open_atomic(path) as file:
-        file.write(head_line(name=name, errata=errata, root=root))
+        at = file.write(head_line(name=name, errata=errata, root=root))
         for sample in samples:
             line = sample_line(sample)
             digest.update(line + b"\n")
-            file.write((b",\n" if count else b"") + line)
-            count += 1
-        file.write(b"\n]}\n")
-    return Written(count, digest.hexdigest()[:16])
+            at += file.write(b",\n" if offsets else b"")
+            offsets.append(at)
+            lengths.append(len(line))
+            at += file.write(line)
+        file.write(FOOT)
+    return Written(len(offsets), digest.hexdigest()[:16], StoredSamples(path, offsets, lengths))
 
 
 def head_line(*, name: str, errata: str = "", root: str = ".") -> bytes:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from bench.data.schema import Part, Sample
 from shared.errors import ConfigError
 
-__all__ = ["QUESTION_S", "Load", "assign", "loads", "stratified", "watched_s"]
+__all__ = ["QUESTION_S", "Load", "assign", "loads_of", "stratified", "watched_s"]
 
 QUESTION_S = 2.0
 """What a question costs, in seconds of stream time."""
@@ -45,30 +45,29 @@ def watched_s(sample: Sample) -> float:
     return last + _STANDING_S if end is None else max(last, min(end, last + _STANDING_S))
 
 
-def loads(samples: Iterable[Sample]) -> dict[str, Load]:
-    """What each video takes, by its identity, in order of first appearance."""
+def loads_of(items: Iterable[tuple[str, Load]]) -> dict[str, Load]:
+    """What each video takes, from what each of its samples takes: it is played once, to the last question."""
     found: dict[str, Load] = {}
-    for sample in samples:
-        held = found.get(sample.video, Load(0.0, 0))
-        asks = sum(len(turn.asks) for turn in sample.turns)
-        found[sample.video] = Load(max(held.seconds, watched_s(sample)), held.questions + asks)
+    for video, load in items:
+        held = found.get(video, Load(0.0, 0))
+        found[video] = Load(max(held.seconds, load.seconds), held.questions + load.questions)
     return found
 
 
-def assign(costs: Mapping[str, float], shards: int) -> dict[str, int]:
-    """Shard of each video, from 0, such that costs are balanced and no shard is empty.
+def assign(costs: Sequence[float], shards: int) -> list[int]:
+    """Shard of each item, from 0, such that costs are balanced and no shard is empty; ties by place.
 
-    Raises `ConfigError` when there are fewer videos than shards.
+    Raises `ConfigError` when there are fewer items (videos) than shards.
     """
     if not 1 <= shards <= len(costs):
         text = f"{shards} shards of {len(costs)} videos: a video is never split"
-        raise ConfigError(f"{text}; choose --shards from 1 to {len(costs)}")
-    heap = [(0.0, number) for number in range(shards)]
-    placed: dict[str, int] = {}
-    for name in sorted(costs, key=lambda name: (-costs[name], name)):
-        cost, number = heap[0]
-        placed[name] = number
-        heapq.heapreplace(heap, (cost + max(costs[name], 1e-9), number))
+        raise ConfigError(f"{text}; choose from 1 to {len(costs)} shards")
+    heap = [(0.0, 0, number) for number in range(shards)]
+    placed = [0] * len(costs)
+    for item in sorted(range(len(costs)), key=lambda item: (-costs[item], item)):
+        cost, held, number = heap[0]
+        placed[item] = number
+        heapq.heapreplace(heap, (cost + costs[item], held + 1, number))
     return placed
 
 

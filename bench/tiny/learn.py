@@ -24,8 +24,16 @@ from bench.tiny.lessons import Lesson, Teacher
 __all__ = ["Batch", "Course", "collate", "hidden", "learn", "run_batch"]
 
 PROMOTE_EVERY = 25
-WEIGHTS = {"answer": 1.0, "hint": 0.5, "flag": 0.15, "caption": 0.3, "bind": 0.1, "lookup": 0.5}
-DEPTH = {"answer": 1.0, "hint": 0.67, "flag": 0.83, "caption": 1.0, "bind": 0.17, "lookup": 0.5}
+WEIGHTS = {
+    "answer": 1.0,
+    "hint": 0.5,
+    "flag": 0.15,
+    "caption": 0.3,
+    "bind": 0.1,
+    "lookup": 0.5,
+    "doubt": 0.35,
+}
+DEPTH = {"answer": 1.0, "hint": 0.67, "flag": 0.83, "caption": 1.0, "bind": 0.17, "lookup": 0.5, "doubt": 1.0}
 """After which share of the layers a target is read. Seeing must be done half way, so that layers are left for finding
 the option that says the same, and one for naming its letter; read at the top, letters stall far below the hints."""
 

@@ -22,11 +22,11 @@ from shared.messages import Note, Option, WindowSpec
 from shared.perception.window import window
 from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
 from shared.vlm.base import PromptParts, Unit
-from shared.vlm.prompt import DESCRIBE, messages
+from shared.vlm.prompt import DESCRIBE, WAIT, messages
 
 __all__ = ["Block", "Kind", "Lesson", "Teacher", "keyed", "prompt_text"]
 
-Kind = Literal["answer", "hint", "flag", "caption", "bind", "lookup"]
+Kind = Literal["answer", "hint", "flag", "caption", "bind", "lookup", "doubt"]
 NOTE_EVERY_S = 5
 _S1 = WindowSpec()
 _NO_FEATS = torch.empty(0)
@@ -68,10 +68,14 @@ def _note(t: float, text: str) -> Note:
 
 
 def prompt_text(
-    times: Sequence[float], notes: Sequence[tuple[float, str]], question: str, options: Sequence[Option]
+    times: Sequence[float],
+    notes: Sequence[tuple[float, str]],
+    question: str,
+    options: Sequence[Option],
+    closing: str = "",
 ) -> str:
     """The prompt as the model gets it, with one `<image>` a frame."""
-    parts = PromptParts([_unit(t) for t in times], [_note(*n) for n in notes], (), question, options)
+    parts = PromptParts([_unit(t) for t in times], [_note(*n) for n in notes], (), question, options, closing)
     return text_of(messages(parts))
 
 
@@ -86,8 +90,8 @@ class Teacher:
         self.tokenizer = build_tokenizer()
         self.image = token_id(self.tokenizer, IMAGE)
         self.letters = [token_id(self.tokenizer, letter.lower()) for letter in LETTERS]
-        self.yes, self.no, self.mark, self.eos = (
-            token_id(self.tokenizer, w) for w in ("yes", "no", "?", END)
+        self.yes, self.no, self.wait, self.mark, self.eos = (
+            token_id(self.tokenizer, w) for w in ("yes", "no", WAIT, "?", END)
         )
         self.captions = [[caption(s.objects_at(t)) for t in range(int(s.duration_s))] for s in scenes]
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.data.world import TASKS, Task, WorldQuestion, answer_at, caption, draw, wording
-from bench.tiny.lessons import Block, Kind, Lesson, Teacher, keyed, prompt_text
+from bench.data.world_words import Kind, kinds
+from bench.tiny.lessons import Block, Lesson, Teacher, keyed, prompt_text
+from bench.tiny.lessons import Kind as TargetKind
+from bench.tiny.standing_lessons import Sight, StandingTeacher, Told
 from bench.tiny.tokenizer import token_id
 from shared.messages import WindowSpec
 from shared.perception.window import window
@@ -25,11 +28,9 @@ MASTERED = 0.95
 LEVELS = ((1, 2), (1, 3), (2, 2), (3, 3), (6, 4))
 """How many notes, and objects a note, by level. Looking something up in several notes at once isn't learnt from
 nothing; from one note with two objects on it is."""
-Told = list[tuple[float, str]]
-"""Notes: stamp and text."""
 
 
-class MemoryTeacher(Teacher):
+class MemoryTeacher(StandingTeacher):
     """Draws lessons with notes."""
 
     def __init__(self, scenes: Sequence[Scene], *, seed: int) -> None:
@@ -49,8 +50,9 @@ class MemoryTeacher(Teacher):
         prefix, describe = self.split(prompt_text(times, (), DESCRIBE, ()))
         lesson = Lesson(which, seconds, self.ids(prefix), [])
         for group in range(groups):
-            past = self.past(scene, newest)
-            told = self._recall(which, newest, past[0] if past else None) if self.rng.random() < notes else []
+            past = self.past(scene, newest) if group % 2 == 0 else None
+            about = past[0].rare if past else self._either_seen(which, newest)
+            told = self._recall(which, newest, about) if self.rng.random() < notes else []
             behind = self._put_notes(lesson, [(t + offset, text) for t, text in told])
             if past:
                 self._put_past(lesson, behind, told, *past)
@@ -59,6 +61,10 @@ class MemoryTeacher(Teacher):
                     self._put_past_glances(lesson, behind, told, track)
             if group == 0:
                 self._put_now(lesson, behind, scene, newest)
+            else:
+                whole = seconds[0] == 0 or len(told) > 3
+                sight = Sight(which, newest, seconds, told, whole)
+                self.put_standing(lesson, sight, about=about if told else None, behind=behind)
         if self.rng.random() < 0.2:
             lesson.blocks.append(self.caption_block(describe, self.captions[which][seconds[-1]]))
         return lesson
@@ -80,12 +86,29 @@ class MemoryTeacher(Teacher):
                     )
                 else:
                     self._put_choice(lesson, behind, last[subject], self.rng.choice(_PAST))
+            self._put_told(lesson, behind, told, last)
         return lesson
+
+    def _either_seen(self, which: int, newest: int) -> Kind:
+        """Something that has been there, or something that hasn't, equally often; rare things come oftener."""
+        rare = [t.rare for t in self.scenes[which].tracks if t.rare is not None]
+        if rare and self.rng.random() < 0.4:
+            return self.rng.choice(rare)
+        written = " ".join(self.captions[which][: newest + 1])
+        return self.either([(kind, str(kind) in written) for kind in kinds()])
 
     def _put_choice(self, lesson: Lesson, behind: int | None, one: Placed, task: Task) -> None:
         text, options, gold = self.about([one], task)
         _, tail = self.split(prompt_text((), (), text, self.keyed_texts(options)))
         lesson.blocks.append(self._behind(behind, self.choice_block("recite", tail, options, gold)))
+
+    def _put_told(self, lesson: Lesson, behind: int | None, told: Told, last: Mapping[Kind, Placed]) -> None:
+        """Standing questions that notes answer: seen or not, and the look of it or wait."""
+        sight = Sight(0, 0, (), told, True)
+        missing = [kind for kind in kinds() if kind not in last]
+        for kind in [self.rng.choice(list(last)), *self.rng.sample(missing, k=min(1, len(missing)))]:
+            lesson.blocks.append(self._behind(behind, self.word_block(self.seen_fact(sight, kind))))
+            lesson.blocks.append(self._behind(behind, self.find_block(kind, last.get(kind))))
 
     def _story(self) -> tuple[Told, dict[Shape | Colour, Placed]]:
         """Notes about objects of different shapes and colours that come, move and go; and each one's last state."""
@@ -122,9 +145,9 @@ class MemoryTeacher(Teacher):
         lesson.blocks.append(Block("notes", ids, self._bindings(ids)))
         return len(lesson.blocks) - 1
 
-    def _bindings(self, ids: list[int]) -> list[tuple[int, int, Kind]]:
+    def _bindings(self, ids: list[int]) -> list[tuple[int, int, TargetKind]]:
         """In a note, each shape should know its colour early on, and each place its shape and colour."""
-        targets: list[tuple[int, int, Kind]] = []
+        targets: list[tuple[int, int, TargetKind]] = []
         for i in range(2, len(ids)):
             if ids[i] in self.shape_ids and ids[i - 1] in self.colour_ids:
                 targets.append((i, ids[i - 1], "bind"))
@@ -144,13 +167,14 @@ class MemoryTeacher(Teacher):
         )
 
     def _put_now(self, lesson: Lesson, behind: int | None, scene: Scene, newest: int) -> None:
-        """A question about now, answered as well as frames up to four seconds old can."""
-        asked = draw(scene, self.rng.choice(TASKS["realtime"]), newest + 0.5, self.rng, spans=False)
-        if asked:
-            _, tail = self.split(prompt_text((), (), asked.text, keyed(asked)))
-            lesson.blocks.append(self._behind(behind, self.question_block("now", tail, asked, known=True)))
-        if lesson.seconds[-1] == newest:
-            lesson.blocks += [self._behind(behind, block) for block in self.glances(scene, newest)]
+        """Questions about now, where the newest frame, up to four seconds old, still tells."""
+        shown = lesson.seconds[-1]
+        for task in TASKS["realtime"]:
+            asked = draw(scene, task, newest + 0.5, self.rng, spans=False)
+            if asked and answer_at(scene, shown, task, asked_about(asked)) == asked.answer:
+                _, tail = self.split(prompt_text((), (), asked.text, keyed(asked)))
+                lesson.blocks.append(self._behind(behind, self.question_block(task, tail, asked, known=True)))
+        lesson.blocks += [self._behind(behind, block) for block in self.glances(scene, shown)]
 
     def _put_past(
         self, lesson: Lesson, behind: int | None, told: Told, track: Track, asked: WorldQuestion
@@ -184,7 +208,7 @@ class MemoryTeacher(Teacher):
             return "notes"
         return None if naming or any(t in whole for t in lesson.seconds) else "unseen"
 
-    def _recall(self, which: int, newest: int, track: Track | None) -> Told:
+    def _recall(self, which: int, newest: int, about: Kind | None) -> Told:
         """Up to six notes as a search brings them: mostly those that name what is asked for, in time order."""
         written = self.captions[which]
         phase = self.rng.choice((0, 0, 0, self.rng.randrange(NOTE_EVERY_S)))
@@ -197,7 +221,7 @@ class MemoryTeacher(Teacher):
                 for t in times[:6]
             ]
         blur = 0.9 if style < 0.2 else 0.25
-        name = str(track.rare) if track is not None else str(self.rng.choice([*Shape, *Colour]))
+        name = str(about or self.rng.choice([*Shape, *Colour]))
         rank = {t: (name in written[t]) + blur * self.rng.gauss(0, 1) for t in times}
         k = 6 if self.rng.random() < 0.7 else self.rng.randint(1, 6)
         best = sorted(sorted(times, key=lambda t: -rank[t])[:k])
@@ -209,6 +233,11 @@ class MemoryTeacher(Teacher):
         if len(objects) > 1 and self.rng.random() < 0.02:
             objects.pop(self.rng.randrange(len(objects)))
         return ", ".join(objects)
+
+
+def asked_about(asked: WorldQuestion) -> Kind | None:
+    """The thing that a question about now names."""
+    return next((kind for kind in kinds() if f" {kind} " in asked.text), None)
 
 
 def promote(teacher: Teacher, shares: Mapping[str, float]) -> bool:

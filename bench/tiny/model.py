@@ -17,7 +17,7 @@ from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForCon
 from bench.tiny.tokenizer import IMAGE, build_tokenizer, token_id
 from shared.video.synth import CELLS
 
-__all__ = ["FRAME_PX", "Size", "build_model", "save_checkpoint"]
+__all__ = ["FRAME_PX", "Size", "build_model", "grown", "save_checkpoint"]
 
 FRAME_PX = 96
 _PREPROCESSOR = {
@@ -86,6 +86,16 @@ def build_model(size: Size, *, seed: int) -> LlavaForConditionalGeneration:
     )
     torch.manual_seed(seed)
     return LlavaForConditionalGeneration(config)
+
+
+def grown(folder: Path, *, seed: int) -> LlavaForConditionalGeneration:
+    """The model of a checkpoint folder; words that its vocabulary lacks begin at random. To train on from there."""
+    model = build_model(Size(), seed=seed)
+    older = LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).state_dict()
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            value[: len(older[name])].copy_(older[name])
+    return model
 
 
 def save_checkpoint(

@@ -35,6 +35,7 @@ what which where how many is are was were there it before left now colour shape 
 one two three four zero five six a an of and or not did does do has have been
 first last appear appeared leave move moved change changed time times when seconds ready wait
 any ever never same other more than after in on at to from frame video see seen visible
+say number
 """
 
 

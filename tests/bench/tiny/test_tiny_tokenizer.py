@@ -98,6 +98,8 @@ def test_behind_notes_stand_questions_that_the_notes_answer() -> None:
             if block.behind is None:
                 assert block.name == "notes"
                 continue
+            if block.name in ("seen", "find-ready", "find-wait"):
+                continue
             note = words(lesson.blocks[block.behind].ids)
             answers = {words(word) for _, word, kind in block.targets if kind in ("hint", "lookup")}
             assert len(answers) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli import data, models, results, runs, stack
+from bench.cli import data, models, results, runs, scorefile, stack
 
 __all__ = ["app"]
 
@@ -28,6 +28,7 @@ app.command("demo")(runs.demo)
 app.command("run")(runs.run)
 app.command("run-all")(runs.run_all)
 app.command("score")(results.score)
+app.command("score-file")(scorefile.score_file)
 app.command("up")(stack.up)
 app.command("serve")(stack.serve)
 app.command("init")(stack.init)

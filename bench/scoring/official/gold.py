@@ -64,13 +64,10 @@ def text(case: Case) -> str | None:
 
 
 def replies(case: Case) -> list[Reply]:
-    """What ought to be said over time: one for each gold that has a text and a span."""
-    spans = [item.span for item in case.of.evidence]
-    found = []
-    for place, held in enumerate(case.of.answer.gold):
-        if held.from_s is None or held.to_s is None:
-            continue
-        said = held.text or str(held.value or "")
-        related = spans[place].to_s if place < len(spans) else held.to_s
-        found.append(Reply(said, held.from_s, held.to_s, related))
-    return found
+    """What ought to be said over time: one for each gold text, with the span of the trigger at its place."""
+    spans = case.of.trigger.gold_spans if case.of.trigger else ()
+    related = [item.span for item in case.of.evidence]
+    return [
+        Reply(held.text, span.from_s, span.to_s, related[place].to_s if place < len(related) else span.to_s)
+        for place, (held, span) in enumerate(zip(case.of.answer.gold, spans, strict=False))
+    ]

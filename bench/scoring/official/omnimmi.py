@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from bench.scoring.ladder import Rung, parse_choice
 from bench.scoring.official.answers import PerAnswer
 from bench.scoring.official.base import Case, OfficialProfile, OfficialScores, Scorer, Tally, mean
 from bench.scoring.official.batch import Batch
@@ -34,7 +35,7 @@ class Texts:
             self._tally.without_gold += 1
             return
         self._tally.owe(case)
-        ask = TextAsk(case.of.question, right, case.said)
+        ask = TextAsk(case.of.question, right, _spelled(case))
         self._batch.put([ask] if case.said else [], partial(self._graded, case.sample.task))
 
     def scores(self) -> OfficialScores:
@@ -168,6 +169,13 @@ def _times(value: Any) -> list[float]:
         return [float(value)]
     except ValueError:
         return []
+
+
+def _spelled(case: Case) -> str:
+    """The answer; where there are options to choose from, a label alone stands for its option's text."""
+    parsed = parse_choice(case.said, case.of.answer.options)
+    texts = {option.key: option.text for option in case.of.answer.options}
+    return texts[parsed.value] if parsed.rung is Rung.LABEL and parsed.value in texts else case.said
 
 
 def _silent(case: Case) -> float | None:

@@ -17,6 +17,7 @@ from bench.scoring.text import NORMALISED, TextMatcher
 
 __all__ = ["OfficialTable", "ProfileScores", "as_said", "cases_of", "is_free", "score_official"]
 
+_FREE = frozenset({AnswerForm.ALERT, AnswerForm.EMIT, AnswerForm.MULTI_REPLY})
 Lookup = Callable[[int, int, int], Sequence[Prediction]]
 """From the sample's place in the set, turn and probe to what was said; of a turn with free timing: all of it."""
 
@@ -86,7 +87,7 @@ def cases_of(sample: Sample, number: int, said: Lookup) -> Iterator[Case]:
 
 def is_free(turn: Turn) -> bool:
     """Whether the system chooses when to speak."""
-    return turn.trigger is not None and not turn.probe_s
+    return turn.answer.form in _FREE and not turn.probe_s
 
 
 def as_said(form: AnswerForm, raw: str) -> str:

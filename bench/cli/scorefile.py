@@ -1,0 +1,64 @@
+"""`dsb score-file`: predictions that were made elsewhere, scored by the same rules as runs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["score_file"]
+
+
+class Rules(StrEnum):
+    """Whose rules are gone by."""
+
+    CAUSAL = "causal"
+    OFFICIAL = "official"
+
+
+class Matcher(StrEnum):
+    """How free text is compared."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"
+    EMBEDDING = "embedding"
+    JUDGE = "judge"
+
+
+def score_file(
+    samples: Annotated[
+        str, typer.Argument(help="A data set: a folder, or its all.json.", show_default=False)
+    ],
+    predictions: Annotated[
+        Path, typer.Argument(help="One JSON object a line: sample_id, text, …", show_default=False)
+    ],
+    profile: Annotated[
+        Rules, typer.Option(help="The project's rules, or each benchmark's own.")
+    ] = Rules.CAUSAL,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the scores here too.")] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Leave out bad lines; show numbers though answers are missing.")
+    ] = False,
+    text: Annotated[Matcher, typer.Option(help="How free text is compared.")] = Matcher.NORMALISED,
+    clue: Annotated[
+        Path | None, typer.Option(help="CG-Bench: predictions made from the clue intervals alone.")
+    ] = None,
+) -> None:
+    """Score predictions made elsewhere, and print the table.
+
+    A line holds sample_id (or native_id and task), turn and probe (0 when left out), text (any JSON value) and,
+    for what a system said by itself, t_emit in seconds.
+    """
+    from bench.data.dataset import load_dataset
+    from bench.files import canonical, write_atomic
+    from bench.report.official import print_official
+    from bench.scoring.scorefile import score_file_official
+    from bench.scoring.text import text_matcher
+
+    dataset, matcher = load_dataset(samples), text_matcher(text)
+    scores = score_file_official(dataset, predictions, text=matcher, partial=partial, clue=clue)
+    if json is not None:
+        write_atomic(json, (canonical(scores.model_dump(mode="json")) + "\n").encode())
+    print_official(scores)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import datasets
+from bench.cli import datasets, importing
 
 __all__ = ["app"]
 
@@ -23,6 +23,7 @@ app.command("shard")(datasets.shard)
 app.command("info")(datasets.info)
 app.command("validate")(datasets.validate)
 app.command("schema")(datasets.schema)
+importing.register(app)
 
 
 @app.command("synth")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
@@ -31,10 +31,18 @@ from bench.run.manifest import Manifest
 from bench.run.records import Record
 from shared.errors import ConfigError, DataError
 
-__all__ = ["RunFolder", "RunWriter"]
+__all__ = ["BadLine", "RunFolder", "RunWriter"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REMEDY = "name a run folder that `dsb run` made"
+
+
+class BadLine(NamedTuple):
+    """A line of `records.jsonl` that is no record."""
+
+    field: str
+    """JSON pointer; `/` for the line as a whole."""
+    text: str
 
 
 class RunFolder:
@@ -56,7 +64,7 @@ class RunFolder:
             )
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
-            save_dataset(dataset._replace(path=folder.path / "samples.json"))
+            save_dataset(dataset.at(folder.path / "samples.json"))
             folder.write_manifest(manifest)
         except OSError as error:
             raise _storage(folder.path, error, 0) from error
@@ -107,7 +115,7 @@ class RunFolder:
             raise _storage(self.path / name, error, None) from error
 
     def dataset(self) -> Dataset:
-        """The samples of this run; paths of videos are as they were in the original set."""
+        """The samples of this run; their videos are found where the original set has them."""
         return load_dataset(self.path / "samples.json")
 
     def records(self) -> list[Record]:
@@ -116,14 +124,20 @@ class RunFolder:
 
     def iter_records(self) -> Iterator[Record]:
         """Records one by one, in the order of writing; a torn last line is passed over."""
-        for number, line in enumerate(whole_lines(self.records_path), 1):
+        for number, record in enumerate(self.checked(), 1):
+            if isinstance(record, BadLine):
+                text = f"{self.records_path}:{number}: {record.field}: {record.text}"
+                raise DataError(f"{text}; remove the line, then `dsb run --resume {self.path}`")
+            yield record
+
+    def checked(self) -> Iterator[Record | BadLine]:
+        """As `iter_records`, with a `BadLine` for each line that is no record."""
+        for line in whole_lines(self.records_path):
             try:
                 yield Record.from_line(line)
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
-                where = "/".join(map(str, first["loc"]))
-                text = f"{self.records_path}:{number}: /{where}: {first['msg']}"
-                raise DataError(f"{text}; remove the line, then `dsb run --resume {self.path}`") from error
+                yield BadLine("/" + "/".join(map(str, first["loc"])), " ".join(first["msg"].split()))
 
     def scored(self) -> Iterator[ScoredLine]:
         """The records that count, with what scores need; in bounded memory. Raises `DataError`."""

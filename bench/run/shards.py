@@ -1,24 +1,22 @@
 """Shards of a run: which plays each of N processes or machines takes, the same on all of them.
 
 A play (one video with all its questions) is never split and keeps its number in the whole data set, so that
-the records of all shards together are those of the whole run. Loads are balanced by cost: longest first,
-each to the shard that has least.
+the records of all shards together are those of the whole run. Loads are balanced as those of a data set's
+shards are (bench/data/shards.py).
 """
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from bench.data.shards import QUESTION_S
+from bench.data.shards import assign as balanced
 from bench.run.plan import Play, decided, questions
 from shared.errors import ConfigError
 
 __all__ = ["Cost", "Shard", "assign", "cost", "parse_shard"]
-
-_ANSWER_S = 1.0
-"""What an answer costs, in seconds of stream time; only shares of work are made of it."""
 
 
 class Shard(NamedTuple):
@@ -50,7 +48,7 @@ class Cost(NamedTuple):
     @property
     def total(self) -> float:
         """One number to balance by."""
-        return self.stream_s + _ANSWER_S * self.answers
+        return self.stream_s + QUESTION_S * self.answers
 
 
 def parse_shard(text: str) -> Shard:
@@ -77,16 +75,8 @@ def cost(plays: Iterable[Play], route: str) -> Cost:
 
 
 def assign(plays: Sequence[Play], of: int, route: str) -> list[list[Play]]:
-    """The plays of each shard, in the order of their numbers; raises `ConfigError` when some would be empty."""
-    if of > len(plays):
-        raise ConfigError(
-            f"{of} shards for {len(plays)} videos: a video is never split, so take at most {len(plays)}"
-        )
-    costs = sorted(((-cost([play], route).total, play.number, play) for play in plays), key=lambda c: c[:2])
-    loads = [(0.0, shard) for shard in range(of)]
+    """The plays of each shard, in the order of their numbers; raises `ConfigError` when one would be empty."""
     shares: list[list[Play]] = [[] for _ in range(of)]
-    for negative, _, play in costs:
-        load, shard = heapq.heappop(loads)
+    for play, shard in zip(plays, balanced([cost([play], route).total for play in plays], of), strict=True):
         shares[shard].append(play)
-        heapq.heappush(loads, (load - negative, shard))
-    return [sorted(share, key=lambda play: play.number) for share in shares]
+    return shares

@@ -94,11 +94,17 @@ class ListScan:
 
     def elements(self) -> Iterator[Element]:
         """Each element in order; raises `DataError` where the file can't be read or the JSON is broken."""
+        with self._opened() as self._file:
+            yield from self._document()
+
+    def _opened(self) -> BinaryIO:
         try:
-            with self._path.open("rb") as self._file:
-                yield from self._document()
+            return self._path.open("rb")
         except FileNotFoundError as error:
             raise DataError(f"{self._path}: no such file; {self._remedy}") from error
+        except OSError as error:
+            text = f"can't be read ({error.strerror}); mend its permissions or the path"
+            raise DataError(f"{self._path}: {text}") from error
 
     def _document(self) -> Iterator[Element]:
         self._mark()
@@ -169,7 +175,7 @@ class ListScan:
                 self._fail(error.msg, error.pos)
             except ValueError as error:
                 self._fail(str(error))
-            if end == len(self._text) and self._read():
+            if end > len(self._text) - len("e+1") and self._read():
                 continue  # a number may go on
             text = self._text[self._at : end]
             begin = self._byte

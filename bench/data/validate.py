@@ -17,6 +17,7 @@ from bench.data.checks import check_sample
 from bench.data.dataset import Seen, sample_line, set_file
 from bench.data.faults import Fault, head_faults, one_line
 from bench.data.layout import FOLDERS, LAYOUT, MANIFEST
+from bench.data.lint import Linter
 from bench.data.scan import ListScan
 from bench.data.schema import Sample
 from bench.files import read_json
@@ -89,13 +90,16 @@ def validate(
     return Report(faults, found.count, dict(found.codes.most_common()), files, samples)
 
 
-def _check_file(file: Path, found: _Found, *, seen: Callable[[Sample], None] | None = None) -> _File:
+def _check_file(
+    file: Path, found: _Found, *, seen: Callable[[Sample], None] | None = None, copied: bool = False
+) -> _File:
+    """One file; of `copied` samples only the schema is looked at: what they say was told of the original."""
     scan = ListScan(file, "samples", remedy=_REMEDY)
     digests: dict[str, bytes] = {}
     videos, parts = set(), set()
     whole, digest = True, hashlib.sha256()
     try:
-        for sample in _samples(scan, file, found):
+        for sample in _samples(scan, file, found, copied=copied):
             if sample is None:
                 whole = False
                 continue
@@ -118,16 +122,17 @@ def _check_file(file: Path, found: _Found, *, seen: Callable[[Sample], None] | N
     return _File(file, digests, frozenset(videos), frozenset(parts), digest.hexdigest()[:16] if whole else "")
 
 
-def _samples(scan: ListScan, file: Path, found: _Found) -> Iterator[Sample | None]:
+def _samples(scan: ListScan, file: Path, found: _Found, *, copied: bool) -> Iterator[Sample | None]:
     checker: Seen | None = None
+    linter = Linter()
     for number, element in enumerate(scan.elements()):
         prefix = "" if scan.bare else "/samples"
         checker = checker or Seen(file, prefix)
         checked = checker.check(element)
         for fault in checked.faults:
             found.add(fault)
-        if checked.sample is not None:
-            for note in check_sample(checked.sample):
+        if checked.sample is not None and not copied:
+            for note in check_sample(checked.sample, linter):
                 pointer = f"{prefix}/{number}{note.pointer}"
                 found.add(Fault(str(file), pointer, note.code, note.text, note.remedy, note.level))
         yield checked.sample
@@ -139,7 +144,7 @@ def _check_folder(folder: Path, main: _File, found: _Found) -> int:
         found.add(fault)
     count = 0
     for subfolder in FOLDERS:
-        files = [_check_file(path, found) for path in sorted((folder / subfolder).glob("*.json"))]
+        files = [_check_file(path, found, copied=True) for path in sorted((folder / subfolder).glob("*.json"))]
         count += len(files)
         for fault in itertools.chain.from_iterable(_same(file, main) for file in files):
             found.add(fault)

@@ -1,68 +1,67 @@
 """Score the tiny models on test seeds, through the ordinary backend and the ordinary way of frames and notes.
 
-`python -m bench.tiny.evaluate [FOLDER]` prints accuracy by condition, part, difficulty and task. Conditions:
-S1, S2 with notes, S2 without, S2 with the notes of an S1 of random weights, and both without any frame (text only).
+`python -m bench.tiny.evaluate [FOLDER]` prints scores by condition and kind: balanced accuracy for `clue`, F1 for
+`proactive`, accuracy for all else. Conditions: S1, S2 with notes, S2 without, S2 with the notes of an S1 of random
+weights, both without any frame (text only), and those who only know the clock.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.data.world import Part, Split, WorldQuestion, caption, encode_video, questions, split_seeds
-from bench.scoring.stats import estimate
+import numpy as np
+
+from bench.data.world import Split, caption, split_seeds
+from bench.scoring.measures import Array, Measure, balanced, f1, ratio
+from bench.scoring.stats import Estimate, measured
 from bench.tiny.card import with_scores
+from bench.tiny.exam import ask_all
 from bench.tiny.frames import training_scene
-from shared.memory import Memory, open_memory
-from shared.messages import Hit, Note, Option, Profile, Question, Search
-from shared.perception import Perceiver, Thinker
-from shared.video import Frame, frames
+from bench.tiny.watching import Models, Watching
+from shared.memory import open_memory
+from shared.messages import Note
 from shared.video.synth import Scene
-from shared.vlm import ModelSpec, PromptParts, Vlm, load_vlm
+from shared.vlm import ModelSpec, load_vlm
 
 __all__ = ["Scores", "evaluate"]
 
 Key = tuple[str, str]
 """Condition; part, difficulty or task."""
-_MAIN = ("realtime", "reasoning", "past", "objects", "whole")
-PARTS: tuple[Part, ...] = ("realtime", "reasoning")
+_MAIN = ("realtime", "reasoning", "clue", "proactive", "sequential", "past", "objects", "whole")
+_VALUES: dict[str, Callable[[Array], Array]] = {"clue": balanced, "proactive": f1}
 
 
 @dataclass
 class Scores:
-    """Right and wrong answers, by condition and kind, each with the video it belongs to."""
+    """What was judged, by condition and kind, each with the video it belongs to."""
 
-    right: dict[Key, list[float]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[Key, list[tuple[float, ...]]] = field(default_factory=lambda: defaultdict(list))
     video: dict[Key, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, condition: str, kinds: Sequence[str], video: int, right: float) -> None:
-        """One answer, or one share of objects."""
+    def add(self, condition: str, kinds: Sequence[str], video: int, *row: float) -> None:
+        """One answer: (points, 1), or a row of the kind's own measure."""
         for kind in kinds:
-            self.right[condition, kind].append(right)
+            self.rows[condition, kind].append(row)
             self.video[condition, kind].append(video)
 
-    def accuracy(self, condition: str, kind: str) -> float:
-        """The share of right answers."""
-        return sum(self.right[condition, kind]) / len(self.right[condition, kind])
+    def score(self, condition: str, kind: str) -> Estimate:
+        """A kind's score with its interval by video."""
+        rows, videos = self.rows[condition, kind], self.video[condition, kind]
+        value = _VALUES.get(kind.split()[0], ratio)
+        return measured(Measure(kind, np.array(rows), np.array(videos, dtype=np.int64), value))
 
     def lines(self) -> Iterator[str]:
-        """A table: condition, kind, accuracy, 95 % interval by video, how many."""
-        for condition, kind in sorted(self.right):
-            found = estimate(self.right[condition, kind], self.video[condition, kind])
-            low, high = (f"{x:.3f}" if x is not None else "-" for x in (found.low, found.high))
-            yield f"{condition:18} {kind:14} {found.value:6.3f}  [{low}, {high}]  n={found.n}"
-
-
-@dataclass(frozen=True)
-class _Models:
-    s1: Vlm
-    s2: Vlm
-    random: Vlm
-    memory: Memory
+        """A table: condition, kind, score, 95 % interval by video, how many."""
+        for condition, kind in sorted(self.rows):
+            found = self.score(condition, kind)
+            value, low, high = (
+                f"{x:.3f}" if x is not None else "-" for x in (found.value, found.low, found.high)
+            )
+            yield f"{condition:18} {kind:14} {value:>6}  [{low}, {high}]  n={found.n}"
 
 
 def evaluate(
@@ -70,7 +69,7 @@ def evaluate(
 ) -> Scores:
     """Score the models of `folder` (those of the package unless told) on `scenes` test scenes."""
     s1, s2 = (str(folder / name) if folder else name for name in ("tiny-s1", "tiny-s2"))
-    models = _Models(
+    models = Models(
         load_vlm(ModelSpec(path=s1)),
         load_vlm(ModelSpec(path=s2)),
         load_vlm(ModelSpec(path=s1, random_weights=1)),
@@ -78,76 +77,18 @@ def evaluate(
     )
     scores = Scores()
     for seed in split_seeds(Split.TEST, scenes):
-        scene = training_scene(seed, duration_s)
-        asked = [q for part in PARTS for q in questions(scene, part, seed=0, n=per_part)]
-        _score_scene(models, scene, sorted(asked, key=lambda q: q.ask_s), scores)
+        watching = Watching(models, training_scene(seed, duration_s))
+        _score_notes(watching.scene, watching.notes, scores)
+        ask_all(watching, per_part, scores.add)
     return scores
-
-
-def _read(scene: Scene) -> list[Frame]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scene.mp4"
-        encode_video(scene, path)
-        return list(frames(str(path), Profile().video))
-
-
-def _score_scene(models: _Models, scene: Scene, asked: Sequence[WorldQuestion], scores: Scores) -> None:
-    profile, read = Profile(), _read(scene)
-    perceiver = Perceiver(models.s1, profile, opening=f"e{scene.seed}", run="eval")
-    noise = Perceiver(models.random, profile, opening=f"r{scene.seed}", run="eval")
-    thinker = Thinker(models.s2)
-    waiting = list(asked)
-    for frame in read:
-        for one in (perceiver, noise):
-            notes = [*one.push(frame), *one.advance(frame.t)]
-            models.memory.upsert(notes)
-            if one is perceiver:
-                _score_notes(scene, notes, scores)
-        while waiting and waiting[0].ask_s < frame.t + 1:
-            _score_question(models, perceiver, thinker, read, scene, waiting.pop(0), scores)
 
 
 def _score_notes(scene: Scene, notes: Sequence[Note], scores: Scores) -> None:
     for note in notes:
-        gold, said = (set(text.split(", ")) for text in (caption(scene.objects_at(note.t_end)), note.text))
-        scores.add("s1-notes", ["objects"], scene.seed, len(gold & said) / len(gold | said))
-        scores.add("s1-notes", ["whole"], scene.seed, note.text == caption(scene.objects_at(note.t_end)))
-
-
-def _score_question(
-    models: _Models,
-    perceiver: Perceiver,
-    thinker: Thinker,
-    read: Sequence[Frame],
-    scene: Scene,
-    asked: WorldQuestion,
-    scores: Scores,
-) -> None:
-    kinds = [asked.part, asked.task] + ([f"past {asked.difficulty}"] if asked.part == "reasoning" else [])
-    options = tuple(Option(key=o.key, text=o.text) for o in asked.options)
-    question = Question(
-        opening=f"e{scene.seed}", key="k", sample="x", t_ask=asked.ask_s, text=asked.text, options=options
-    )
-    index = [(frame.index, frame.t) for frame in read]
-    wanted = thinker.needed(index, asked.ask_s, Profile().s2)
-    shown = [frame for frame in read if frame.index in wanted]
-    said = {
-        "s1": perceiver.answer(question).choice,
-        "s2": thinker.answer(question, shown, _hits(models.memory, question, f"e{scene.seed}")).choice,
-        "s2-no-notes": thinker.answer(question, shown, ()).choice,
-        "s2-random-notes": thinker.answer(
-            question, shown, _hits(models.memory, question, f"r{scene.seed}")
-        ).choice,
-        "text-s1": models.s1.choose(PromptParts(question=asked.text, options=options)).label,
-        "text-s2": models.s2.choose(PromptParts(question=asked.text, options=options)).label,
-    }
-    for condition, choice in said.items():
-        scores.add(condition, kinds, scene.seed, float(choice == asked.gold))
-
-
-def _hits(memory: Memory, question: Question, opening: str) -> tuple[Hit, ...]:
-    query = Search(opening=opening, text=question.text, t_max=question.t_ask, k=Profile().recall.k)
-    return memory.search(query).hits
+        true = caption(scene.objects_at(note.t_end))
+        gold, said = (set(text.split(", ")) for text in (true, note.text))
+        scores.add("s1-notes", ["objects"], scene.seed, len(gold & said) / len(gold | said), 1)
+        scores.add("s1-notes", ["whole"], scene.seed, note.text == true, 1)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from bench.data.world import LETTERS
+from bench.data.world import LETTERS, TASKS
 from bench.data.world_words import (
     ClueTask,
     Kind,
@@ -34,6 +34,7 @@ __all__ = ["Sight", "StandingTeacher", "Told"]
 Told = list[tuple[float, str]]
 """Notes: stamp and text."""
 _IS_IT_TIME = closing(Form.ALERT, speak=True)
+_NOW = {*TASKS["realtime"], "glance"}
 _ATTRIBUTES: dict[ClueTask, Literal["colour", "shape", "place"]] = {
     ClueTask.FIND_COLOUR: "colour",
     ClueTask.FIND_SHAPE: "shape",
@@ -73,9 +74,12 @@ class StandingTeacher(Teacher):
         super().__init__(scenes, seed=seed)
         self.objects = [[s.objects_at(t) for t in range(int(s.duration_s))] for s in scenes]
 
-    def fast(self, frames: int) -> Lesson:
-        """A lesson for `tiny-s1`, with standing questions among the others."""
-        lesson = super().fast(frames)
+    def stand(self, frames: int, *, keep: float = 1.0) -> Lesson:
+        """A lesson for `tiny-s1`: standing questions beside a share `keep` of those about now."""
+        lesson = self.fast(frames)
+        lesson.blocks = [
+            block for block in lesson.blocks if block.name not in _NOW or self.rng.random() < keep
+        ]
         newest = lesson.seconds[-1]
         sight = Sight(lesson.scene, newest, lesson.seconds, [], lesson.seconds[0] == 0)
         self.put_standing(lesson, sight)

@@ -1,7 +1,7 @@
 """Train `tiny-s1` and `tiny-s2` from a seed and nothing else, in stages that a second call takes up where one stopped.
 
-Stages: frames → vision tower → `tiny-s1` (one frame first, then its window) → `tiny-s2` (begins as `tiny-s1`; reads
-notes first, then frames and notes). Work files stand in `OUT/work`, the finished checkpoints in `OUT/tiny-s1` and
+Stages: frames → vision tower → `tiny-s1` (one frame first, then its window, then standing questions too) → `tiny-s2`
+(begins as `tiny-s1`; reads notes first, then frames and notes). Work files stand in `OUT/work`, the finished checkpoints in `OUT/tiny-s1` and
 `OUT/tiny-s2`.
 """
 
@@ -43,11 +43,13 @@ class Plan:
     duration_s: int = 90
     vision_steps: int = 500
     fast_steps: int = 1500
+    standing_steps: int = 500
     reading_steps: int = 900
-    slow_steps: int = 600
+    slow_steps: int = 900
     fast_batch: int = 12
     slow_batch: int = 6
     rate: float = 2e-3
+    standing_rate: float = 1e-3
     reading_rate: float = 1.5e-3
     slow_rate: float = 1.2e-3
 
@@ -59,6 +61,7 @@ QUICK = Plan(
     duration_s=40,
     vision_steps=20,
     fast_steps=6,
+    standing_steps=4,
     reading_steps=4,
     slow_steps=4,
     fast_batch=4,
@@ -142,6 +145,12 @@ def _fast_lesson(teacher: Teacher, moment: float) -> Lesson:
     return teacher.fast(6 if most == 6 and teacher.rng.random() < 0.7 else teacher.rng.randint(1, most))
 
 
+def _standing_lesson(teacher: Teacher, _: float) -> Lesson:
+    """Standing questions; fewer about now, which are known by then."""
+    assert isinstance(teacher, MemoryTeacher)
+    return teacher.stand(6 if teacher.rng.random() < 0.8 else teacher.rng.randint(1, 6), keep=0.4)
+
+
 def _reading_lesson(teacher: Teacher, _: float) -> Lesson:
     """Notes by themselves; now and then frames, so that seeing isn't forgotten."""
     assert isinstance(teacher, MemoryTeacher)
@@ -151,7 +160,7 @@ def _reading_lesson(teacher: Teacher, _: float) -> Lesson:
 def _slow_lesson(teacher: Teacher, _: float) -> Lesson:
     """Mostly frames and notes together."""
     assert isinstance(teacher, MemoryTeacher)
-    return teacher.recite() if teacher.rng.random() < 0.1 else teacher.slow(3, notes=0.85)
+    return teacher.recite() if teacher.rng.random() < 0.15 else teacher.slow(3, notes=0.85)
 
 
 def _fast_exam(teacher: MemoryTeacher) -> Lesson:
@@ -164,7 +173,16 @@ def _slow_exam(teacher: MemoryTeacher) -> Lesson:
 
 def _courses(name: str, plan: Plan) -> list[Course]:
     if name == "tiny-s1":
-        return [Course(name, plan.fast_steps, plan.rate, _fast_lesson, batch=plan.fast_batch)]
+        return [
+            Course(name, plan.fast_steps, plan.rate, _fast_lesson, batch=plan.fast_batch),
+            Course(
+                f"{name}-standing",
+                plan.standing_steps,
+                plan.standing_rate,
+                _standing_lesson,
+                batch=plan.fast_batch,
+            ),
+        ]
     return [
         Course(
             f"{name}-reading", plan.reading_steps, plan.reading_rate, _reading_lesson,

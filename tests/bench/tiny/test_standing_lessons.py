@@ -22,7 +22,7 @@ def teacher() -> MemoryTeacher:
 
 
 def _lessons(teacher: MemoryTeacher, n: int) -> list[tuple[Lesson, Scene]]:
-    return [(lesson, SCENES[lesson.scene]) for lesson in (teacher.fast(6) for _ in range(n))]
+    return [(lesson, SCENES[lesson.scene]) for lesson in (teacher.stand(6) for _ in range(n))]
 
 
 def _said(teacher: MemoryTeacher, block: Block) -> str:

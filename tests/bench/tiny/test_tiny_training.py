@@ -105,6 +105,7 @@ def test_training_from_nothing_makes_checkpoints_that_the_ordinary_backend_loads
         duration_s=20,
         vision_steps=2,
         fast_steps=2,
+        standing_steps=2,
         reading_steps=2,
         slow_steps=2,
         fast_batch=2,

@@ -56,9 +56,9 @@ class MemoryTeacher(StandingTeacher):
             behind = self._put_notes(lesson, [(t + offset, text) for t, text in told])
             if past:
                 self._put_past(lesson, behind, told, *past)
-            for track in scene.tracks:
-                if track.rare is not None and track.leave <= newest:
-                    self._put_past_glances(lesson, behind, told, track)
+            gone = [track for track in scene.tracks if track.rare is not None and track.leave <= newest]
+            for track in self.rng.sample(gone, k=min(2, len(gone))):
+                self._put_past_glances(lesson, behind, told, track)
             if group == 0:
                 self._put_now(lesson, behind, scene, newest)
             else:
@@ -86,7 +86,8 @@ class MemoryTeacher(StandingTeacher):
                     )
                 else:
                     self._put_choice(lesson, behind, last[subject], self.rng.choice(_PAST))
-            self._put_told(lesson, behind, told, last)
+            if self.rng.random() < 0.5:
+                self._put_told(lesson, behind, told, last)
         return lesson
 
     def _either_seen(self, which: int, newest: int) -> Kind:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from bench.data.world import LETTERS, TASKS
+from bench.data.world import LETTERS, TASKS, Task, wording
 from bench.data.world_words import (
+    NUMBERS,
     ClueTask,
     Kind,
     Watch,
@@ -95,6 +96,7 @@ class StandingTeacher(Teacher):
             blocks.append(found)
         glances = [self.seen_fact(sight, about), *self._now(sight, 6, None)]
         blocks += [self._glance(fact) for fact in glances]
+        blocks += self._number_glance(sight)
         for block in blocks:
             block.behind = behind
         lesson.blocks += blocks
@@ -116,6 +118,13 @@ class StandingTeacher(Teacher):
         return Block(
             f"{fact.name}-glance", ids, [(len(ids) - 1, token_id(self.tokenizer, fact.word), "hint")]
         )
+
+    def _number_glance(self, sight: Sight) -> list[Block]:
+        """How many things there are in the newest frame, as options about now name it."""
+        there, true = (len(self.objects[sight.which][t]) for t in (sight.seconds[-1], sight.newest))
+        text = wording(Task.COUNT_NOW, None)
+        known = 1 <= there <= len(NUMBERS) and there == true
+        return [self._glance(_Fact("many", text, "", NUMBERS[there - 1]))] if known else []
 
     def wait_block(self, name: str, text: str, options: Sequence[str], gold: int | None) -> Block:
         """A choice that may be put off: the place of the right option, or none yet."""

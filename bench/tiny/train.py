@@ -1,7 +1,8 @@
 """Train `tiny-s1` and `tiny-s2` from a seed and nothing else, in stages that a second call takes up where one stopped.
 
 Stages: frames → vision tower → `tiny-s1` (one frame first, then its window, then standing questions too) → `tiny-s2`
-(begins as `tiny-s1`; reads notes first, then frames and notes). Work files stand in `OUT/work`, the finished checkpoints in `OUT/tiny-s1` and
+(begins as `tiny-s1`; reads notes first, then frames and notes). Work files stand in `OUT/work`, the finished
+checkpoints in `OUT/tiny-s1` and
 `OUT/tiny-s2`.
 """
 

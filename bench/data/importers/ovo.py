@@ -2,7 +2,8 @@
 
 Forward gold is a function of time: CRR is ready from `clue_time` on; SSR is yes inside a step, both ends
 included; REC counts the ends so far. `gt` is trusted over `answer`. SSR makes one turn a step: `place_of`
-says where the n-th entry of `test_info` is asked.
+says where the n-th entry of `test_info` is asked. Where the file's gold for a probe is not what its times give,
+`scoring.params.probe_gold["<turn>/<probe>"]` holds the file's.
 """
 
 from __future__ import annotations
@@ -33,6 +34,18 @@ class Place(NamedTuple):
     probe: int
 
 
+class _Read(NamedTuple):
+    """What is noted while a record is read."""
+
+    notes: Notes
+    probe_gold: dict[str, str | bool | int]
+
+    def conflict(self, place: Place, said: str | bool | int, node: Node, text: str) -> None:
+        """Note that the file's own gold for a probe is not what the times give; the official score needs it."""
+        self.notes.add("gold_conflict", node, text)
+        self.probe_gold[f"{place.turn}/{place.probe}"] = said
+
+
 class OvoBench(ListImporter):
     """`{id, task, video, …}`; the fields beside them depend on the task."""
 
@@ -57,12 +70,12 @@ def place_of(sample: Sample, number: int) -> Place | None:
 
 
 def _sample(file: NativeFile, record: Record) -> Sample:
-    node, notes = Node(record.value, record.pointer), Notes()
+    node, read = Node(record.value, record.pointer), _Read(Notes(), {})
     task = node.get("task").text().strip().upper()
-    part, read = _reader(task, node)
+    part, reader = _reader(task, node)
     native_id = node.get("id").text()
     origin = Origin(Bench.OVO, task, file.name, record.pointer, record.value, native_id)
-    turns = read(node, notes)
+    turns = reader(node, read)
     steps = [step.text() for step in node.get("all_steps").items()] if node.has("all_steps") else []
     return make_sample(
         origin,
@@ -71,12 +84,13 @@ def _sample(file: NativeFile, record: Record) -> Sample:
         profile=profile("ovo", task),
         uri=node.get("video").text(),
         turns=turns,
-        notes=notes,
+        notes=read.notes,
         steps=steps,
+        params={"probe_gold": read.probe_gold} if read.probe_gold else {},
     )
 
 
-def _reader(task: str, node: Node) -> tuple[Part, Callable[[Node, Notes], list[Turn]]]:
+def _reader(task: str, node: Node) -> tuple[Part, Callable[[Node, _Read], list[Turn]]]:
     if task in _BACKWARD:
         return Part.REASONING, _choice
     if task in _REALTIME:
@@ -88,32 +102,40 @@ def _reader(task: str, node: Node) -> tuple[Part, Callable[[Node, Notes], list[T
     raise node.get("task").fail(f"{task!r:.40} is no task of this benchmark; it has {known}")
 
 
-def _choice(node: Node, notes: Notes) -> list[Turn]:
+def _choice(node: Node, read: _Read) -> list[Turn]:
     choices = read_choices(node.get("options"))
-    notes.take(choices.issues)
+    read.notes.take(choices.issues)
     gold = node.get("gt")
     place = gold.integer()
     if not 0 <= place < len(choices.options):
-        notes.add("gold_not_in_options", gold, f"{place} of {len(choices.options)} options, counted from 0")
+        read.notes.add(
+            "gold_not_in_options", gold, f"{place} of {len(choices.options)} options, counted from 0"
+        )
         value = str(place)
     else:
         chosen = choices.options[place]
         value = chosen.key
         if node.has("answer") and node.get("answer").text(empty=True).strip() != chosen.text:
             said = f"`answer` differs from option {value}; `gt` is taken"
-            notes.add("gold_text_differs", node.get("answer"), said)
+            read.notes.add("gold_text_differs", node.get("answer"), said)
     answer = AnswerSpec(options=choices.options, gold=(Gold(value=value),))
     return [Turn(question=node.get("question").text(), ask_s=node.get("realtime").seconds(), answer=answer)]
 
 
-def _crr(node: Node, notes: Notes) -> list[Turn]:
+def _crr(node: Node, read: _Read) -> list[Turn]:
     """Whether the clue has come: WAIT before `clue_time`, READY from then on."""
     ask, clue = node.get("ask_time").seconds(), node.get("clue_time").seconds()
     entries = node.get("test_info").items(least=1)
     probes = [entry.get("realtime").seconds() for entry in entries]
-    for entry, t in zip(entries, probes, strict=True):
-        if entry.get("type").integer() != int(t >= clue):
-            notes.add("gold_conflict", entry.get("type"), f"at {t:g} s, with the clue at {clue:g} s")
+    for place, (entry, t) in enumerate(zip(entries, probes, strict=True)):
+        said = entry.get("type").integer()
+        if said != int(t >= clue):
+            read.conflict(
+                Place(0, place),
+                "READY" if said else "WAIT",
+                entry.get("type"),
+                f"at {t:g} s, clue at {clue:g} s",
+            )
     gold = (
         Gold(to_s=clue, value="WAIT"),
         Gold(from_s=clue, value="READY", text=node.get("answer").text()),
@@ -122,16 +144,16 @@ def _crr(node: Node, notes: Notes) -> list[Turn]:
         Turn(
             question=node.get("question").text(),
             ask_s=ask,
-            probe_s=_sorted(probes, node, notes),
+            probe_s=_sorted(probes, node, read.notes),
             answer=AnswerSpec(form=AnswerForm.SUFFICIENCY, gold=gold),
             evidence=evidence_of([Span(from_s=clue, to_s=clue)], kind="clue"),
         )
     ]
 
 
-def _ssr(node: Node, notes: Notes) -> list[Turn]:
+def _ssr(node: Node, read: _Read) -> list[Turn]:
     """Whether a step is going on; steps of one name are one question."""
-    spans = _spans(node, notes, "start_time", "end_time")
+    spans = _spans(node, read.notes, "start_time", "end_time")
     names = [step.text() for step in node.get("all_steps").items()]
     if len(names) != len(spans):
         raise node.get("all_steps").fail(f"holds {len(names)} steps, but there are {len(spans)} times")
@@ -141,11 +163,13 @@ def _ssr(node: Node, notes: Notes) -> list[Turn]:
         own = [span for name, span in zip(names, spans, strict=True) if name == step]
         if not own:
             raise entry.get("step").fail(f"{step!r:.60} is none of `all_steps`")
-        if entry.get("type").integer() != int(any(s.from_s <= t <= s.to_s for s in own)):
-            notes.add("gold_conflict", entry.get("type"), f"at {t:g} s, against the step's own times")
-        probes.setdefault(step, []).append(t)
+        times, said = probes.setdefault(step, []), entry.get("type").integer()
+        if said != int(any(s.from_s <= t <= s.to_s for s in own)):
+            place = Place(list(probes).index(step), len(times))
+            read.conflict(place, bool(said), entry.get("type"), f"at {t:g} s, against the step's own times")
+        times.append(t)
     return [
-        _step(step, times, [s for n, s in zip(names, spans, strict=True) if n == step], node, notes)
+        _step(step, times, [s for n, s in zip(names, spans, strict=True) if n == step], node, read.notes)
         for step, times in probes.items()
     ]
 
@@ -177,16 +201,18 @@ def _inside(spans: list[Span]) -> tuple[Gold, ...]:
     return (*gold, Gold(from_s=end, value=False))
 
 
-def _rec(node: Node, notes: Notes) -> list[Turn]:
+def _rec(node: Node, read: _Read) -> list[Turn]:
     """How often something was done by now: the number of ends so far."""
-    spans = _spans(node, notes, "start_times", "end_times")
+    spans = _spans(node, read.notes, "start_times", "end_times")
     ends = sorted(span.to_s for span in spans)
     entries = node.get("test_info").items(least=1)
     probes = [entry.get("realtime").seconds() for entry in entries]
-    for entry, t in zip(entries, probes, strict=True):
+    for place, (entry, t) in enumerate(zip(entries, probes, strict=True)):
         said, seen = entry.get("count").integer(), sum(end <= t for end in ends)
         if said != seen:
-            notes.add("gold_conflict", entry.get("count"), f"{said} at {t:g} s, but {seen} had ended")
+            read.conflict(
+                Place(0, place), said, entry.get("count"), f"{said} at {t:g} s, but {seen} had ended"
+            )
     borders = [None, *dict.fromkeys(ends), None]
     gold = tuple(
         Gold(from_s=start, to_s=stop, value=sum(start is not None and end <= start for end in ends))
@@ -197,7 +223,7 @@ def _rec(node: Node, notes: Notes) -> list[Turn]:
         Turn(
             question=f"How many times has this been done so far: {activity}?",
             ask_s=min(probes),
-            probe_s=_sorted(probes, node, notes),
+            probe_s=_sorted(probes, node, read.notes),
             answer=AnswerSpec(form=AnswerForm.COUNT, gold=gold),
             evidence=evidence_of(spans, kind="event"),
         )

@@ -125,6 +125,10 @@ class LocalVlm:
         with self._working("prefilling a prefix"):
             self._grown(self.assemble(parts), parts)
 
+    def logits(self, parts: PromptParts) -> Tensor:
+        """Logits `[vocabulary]` behind a whole prompt; by the stream's prefix where `parts.reuse` asks for it."""
+        return self._start(parts, goes_on=False).logits
+
     def _start(self, parts: PromptParts, *, goes_on: bool) -> _Started:
         """The prompt up to its last token: from the stream's prefix, or in one plain forward pass."""
         prompt = self.assemble(parts)

@@ -177,7 +177,7 @@ def reusing(seen: Sequence[Unit], stride: int = 2, question: str = "What is it?"
 def both(vlm: LocalVlm, asked: PromptParts) -> tuple[Tensor, Tensor]:
     """Logits by way of the stream's prefix, and of a plain forward pass."""
     with torch.inference_mode():
-        return vlm._start(asked, goes_on=False).logits, last_logits(vlm, replace(asked, reuse=None))
+        return vlm.logits(asked), last_logits(vlm, replace(asked, reuse=None))
 
 
 def test_a_reused_prefix_gives_the_logits_and_the_text_of_a_plain_forward_pass(family: Family) -> None:

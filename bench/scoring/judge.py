@@ -183,6 +183,8 @@ def _fenced(text: str) -> str:
 
 
 _THOUGHTS = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
+_WORD = re.compile(r"\b(?:yes|no)\b(?:[ \t]+\w+)?")
+"""With a word behind it, it is neither: "no idea" is no verdict."""
 _NUMBER = re.compile(r"(?<![\d.-])(\d{1,2})(?:\s*/\s*10\b)?(?![\d]|\.\d)")
 
 
@@ -190,8 +192,8 @@ def read_grade(reply: str, scale: Scale) -> int | None:
     """The grade in a reply; null when there is none, or more than one."""
     said = _THOUGHTS.sub(" ", reply).casefold()
     if scale is Scale.YES_NO:
-        words = set(re.findall(r"\b(yes|no)\b", said))
-        return int("yes" in words) if len(words) == 1 else None
+        words = set(_WORD.findall(said))
+        return {"yes": 1, "no": 0}.get(words.pop()) if len(words) == 1 else None
     found = {int(number) for number in _NUMBER.findall(said)}
     grade = found.pop() if len(found) == 1 else None
     return grade if grade is not None and grade <= scale else None

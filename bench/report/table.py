@@ -1,13 +1,13 @@
 """The final table: part × path, the blind baselines beneath, then what S2 gains and where.
 
 On a terminal it is drawn with colours; elsewhere it is plain text of a fixed width, so that a log can be
-read.
+read. On a narrow terminal the last columns go first.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from rich.box import SIMPLE_HEAD
@@ -15,8 +15,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench.scoring.scores import Latency, PartScores, Row, Scores, Slice
-from bench.scoring.stats import Estimate
+from bench.report.remarks import remarks
+from bench.report.words import interval, percent, seconds, shown, signed
+from bench.scoring.scores import Baseline, Latency, PartScores, Row, Score, Scores, Slice
 
 __all__ = ["print_scores", "render_scores"]
 
@@ -27,24 +28,29 @@ _NAMES = {
     "memory": "in memory only",
     "unknown": "not told",
 }
+_SHORT = {"mean relative accuracy": "relative acc.", "balanced accuracy": "balanced acc."}
 _PLAIN_WIDTH = 118
+_COLUMNS = ("n", "value", "95 % interval", "skill", "p50 s", "p95 s", "failed")
+_WIDTHS = ((100, 7), (84, 6), (74, 5), (0, 4))
+"""From which width on how many of the columns are shown; how many answers failed is in the remarks too."""
 
 
 def print_scores(scores: Scores, *, file: IO[str] | None = None) -> None:
     """Print the tables of a run to `file` (standard output)."""
     stream = file or sys.stdout
     width = None if stream.isatty() else _PLAIN_WIDTH
-    Console(file=stream, width=width, highlight=False).print(render_scores(scores))
+    console = Console(file=stream, width=width, highlight=False)
+    console.print(render_scores(scores, width=console.width))
 
 
-def render_scores(scores: Scores) -> RenderableType:
-    """The tables of a run, for a rich console."""
-    parts = list(scores.scores.parts)
-    gains = [part for part in parts if part.slices]
-    pieces: list[RenderableType] = [_title(scores)]
-    pieces += [_table(scores, parts)]
-    pieces += [_gains(scores, part) for part in gains]
-    return Group(*pieces, *_remarks(scores))
+def render_scores(scores: Scores, *, width: int = _PLAIN_WIDTH) -> RenderableType:
+    """The tables of a run, for a rich console of `width` characters."""
+    parts = scores.scores.parts
+    pieces: list[RenderableType] = [_title(scores), _table(scores, parts, width)]
+    pieces += [_gains(scores, part) for part in parts if part.slices]
+    if any(part.pair for part in parts):
+        pieces += [_pairs(scores, parts)]
+    return Group(*pieces, *remarks(scores))
 
 
 def _title(scores: Scores) -> Text:
@@ -54,34 +60,46 @@ def _title(scores: Scores) -> Text:
     return text
 
 
-def _table(scores: Scores, parts: list[PartScores]) -> Table:
+def _table(scores: Scores, parts: Sequence[PartScores], width: int) -> Table:
+    columns = next(count for least, count in _WIDTHS if width >= least)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("part")
     table.add_column("path", style="bold")
-    for name in ("n", "accuracy", "95 % interval", "skill", "p50 s", "p95 s", "failed"):
+    table.add_column("score")
+    for name in _COLUMNS[:columns]:
         table.add_column(name, justify="right", no_wrap=True)
     for part in parts:
         for row in part.rows:
-            table.add_row(part.part, *_row(scores, part, row))
+            for cells in _row(scores, part, row):
+                table.add_row(*cells[: 3 + columns])
         for baseline in part.baselines:
-            value = baseline.accuracy
-            cells = (str(value.n), percent(value.value), interval(value))
-            table.add_row(part.part, baseline.name, *cells, "", "", "", "", style="dim")
+            for cells in _blind(part, baseline):
+                table.add_row(*cells[: 3 + columns], style="dim")
         table.add_section()
     return table
 
 
-def _row(scores: Scores, part: PartScores, row: Row) -> Iterator[str]:
+def _row(scores: Scores, part: PartScores, row: Row) -> Iterator[list[str]]:
     timing = _timing(scores, part.part, row.path)
-    shown = scores.headline
-    yield row.path
-    yield str(row.accuracy.n)
-    yield percent(row.accuracy.value) if shown else "–"
-    yield interval(row.accuracy) if shown else "–"
-    yield signed(row.skill, 2) if shown else "–"
-    yield seconds(timing.p50_s if timing else None)
-    yield seconds(timing.p95_s if timing else None)
-    yield _failed(row)
+    clock = (seconds(timing.p50_s if timing else None), seconds(timing.p95_s if timing else None))
+    yield [part.part, row.path, *_score(row.primary, told=scores.headline), *clock, _failed(row)]
+    for score in row.scores:
+        yield ["", "", *_score(score, told=scores.headline), "", "", ""]
+
+
+def _blind(part: PartScores, baseline: Baseline) -> Iterator[list[str]]:
+    yield [part.part, baseline.name, *_score(baseline.primary, told=True), "", "", ""]
+    for score in baseline.scores:
+        if score.estimate.value is not None and score.name == "mean relative accuracy":
+            yield ["", "", *_score(score, told=True), "", "", ""]
+
+
+def _score(score: Score, *, told: bool) -> list[str]:
+    name, found = _SHORT.get(score.name, score.name), score.estimate
+    if not told:
+        return [name, str(found.n), "–", "–", "–"]
+    skill = "" if score.skill is None else signed(score.skill, 2)
+    return [name, str(found.n), shown(found.value, score.unit), interval(found, unit=score.unit), skill]
 
 
 def _gains(scores: Scores, part: PartScores) -> Table:
@@ -105,41 +123,22 @@ def _slice(scores: Scores, item: Slice) -> Iterator[str]:
     yield percent(item.text_only)
 
 
-def _remarks(scores: Scores) -> Iterator[Text]:
-    table = scores.scores
-    if not table.complete:
-        text = f"Incomplete: {table.missing} answers are missing"
-        text += (
-            "." if scores.partial else "; scores are withheld. Go on with --resume, or score with --partial."
-        )
-        yield Text(text, style="yellow")
-    for part in table.parts:
-        unread = {
-            rung: sum(row.rungs.get(rung, 0) for row in part.rows)
-            for rung in ("unparsed", "ambiguous", "empty")
-        }
-        if any(unread.values()):
-            told = ", ".join(f"{count} {rung}" for rung, count in unread.items() if count)
-            yield Text(
-                f"{part.part}: answers that could not be read, and count as wrong: {told}.", style="yellow"
-            )
-        if scores.headline:
-            yield from _staleness(part)
-        if part.without_gold:
-            yield Text(f"{part.part}: {part.without_gold} questions have no gold and are in no score.")
-    yield Text(
-        "Accuracy counts failures as wrong; intervals resample whole videos; "
-        "skill is over the best blind baseline: 0 is no better than blind, 1 is perfect.",
-        style="dim",
-    )
-
-
-def _staleness(part: PartScores) -> Iterator[Text]:
-    """Live mode: what it cost that the world went on while a system thought."""
-    for row in part.rows:
-        if row.accuracy_at_ask is not None and row.accuracy_at_ask != row.accuracy.value:
-            text = f"{part.part} {row.path}: {percent(row.accuracy_at_ask)} by the gold of the ask time; "
-            yield Text(text + "the table has that of the time at which answers came.")
+def _pairs(scores: Scores, parts: Sequence[PartScores]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="S2 − S1 on the same questions")
+    table.title_justify = "left"
+    for name in ("part", "score"):
+        table.add_column(name)
+    for name in ("n", "gain", "95 % interval", "p, sign flip", "p, McNemar"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for part in parts:
+        if part.pair is not None:
+            pair, told = part.pair, scores.headline
+            gain = signed(pair.gain.value, 1, scale=100) if told else "–"
+            spread = interval(pair.gain, plus=True) if told else "–"
+            tests = [_p(value) if told else "–" for value in (pair.p_sign_flip, pair.p_mcnemar)]
+            name = _SHORT.get(pair.metric, pair.metric)
+            table.add_row(part.part, name, str(pair.n), gain, spread, *tests)
+    return table
 
 
 def _timing(scores: Scores, part: str, path: str) -> Latency | None:
@@ -148,32 +147,10 @@ def _timing(scores: Scores, part: str, path: str) -> Latency | None:
 
 def _failed(row: Row) -> str:
     counts = {"refused": row.refused, "error": row.error, "timeout": row.timeout}
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    missing = row.owed - row.accuracy.n
-    told = ", ".join([*([told] if told else []), *([f"{missing} missing"] if missing else [])])
-    return told or "0"
+    missing = row.owed - row.ok - sum(counts.values())
+    told = [f"{count} {name}" for name, count in {**counts, "missing": missing}.items() if count]
+    return ", ".join(told) or "0"
 
 
-def percent(value: float | None) -> str:
-    """`0.953` as `95.3 %`."""
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def signed(value: float | None, digits: int, *, scale: float = 1.0) -> str:
-    """With its sign."""
-    return "–" if value is None else f"{scale * value:+.{digits}f}"
-
-
-def interval(value: Estimate, *, plus: bool = False) -> str:
-    """`[91.0, 98.2]`, in percent."""
-    if value.low is None or value.high is None:
-        return "–"
-    sign = "+" if plus else ""
-    return f"[{100 * value.low:{sign}.1f}, {100 * value.high:{sign}.1f}]"
-
-
-def seconds(value: float | None) -> str:
-    """Three digits, whatever the size."""
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if value < 10 else f"{value:.1f}"
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

@@ -16,11 +16,23 @@ import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from shared.messages import Option
+__all__ = ["Labelled", "Parsed", "Rung", "normalise", "parse_choice"]
 
-__all__ = ["Parsed", "Rung", "normalise", "parse_choice"]
+
+class Labelled(Protocol):
+    """An option: what it is called, and what it says."""
+
+    @property
+    def key(self) -> str:
+        """Its label."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        ...
 
 
 class Rung(StrEnum):
@@ -44,8 +56,10 @@ class Parsed(NamedTuple):
     rung: Rung
 
 
-def parse_choice(raw: str, options: Sequence[Option]) -> Parsed:
+def parse_choice(raw: str, options: Sequence[Labelled]) -> Parsed:
     """The label that `raw` chooses among `options`, by the ladder."""
+    if raw.isascii() and raw.isalnum() and any(raw == option.key for option in options):
+        return Parsed(raw, Rung.LABEL)  # what systems that choose by logits always say
     said = _clean(raw)
     if not said:
         return Parsed(None, Rung.EMPTY)
@@ -126,7 +140,7 @@ def _several(
     return any(_label(match) != _label(found) for match in patterns.marked.finditer(said) if labels)
 
 
-def _by_text(said: str, options: Sequence[Option], patterns: _Patterns) -> Parsed:
+def _by_text(said: str, options: Sequence[Labelled], patterns: _Patterns) -> Parsed:
     wanted = normalise(said)
     same = [option.key for option in options if wanted and normalise(option.text) == wanted]
     if len(same) == 1:

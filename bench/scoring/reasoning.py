@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from bench.data.schema import Part
-from bench.scoring.base import Item, Said
+from bench.scoring.base import Item, Rules, Said, Verdict
+from bench.scoring.book import Book
 from bench.scoring.choice import judge_at
-from bench.scoring.ladder import Rung
-from shared.messages import Profile, WindowSpec
+from bench.scoring.measures import Measure, of
+from shared.messages import WindowSpec
 from shared.perception.window import window
 
 __all__ = ["EvidenceIn", "Reasoning"]
@@ -36,22 +38,33 @@ class Reasoning:
     """The rules of `reasoning`."""
 
     part = Part.REASONING
+    columns = 2
     slices: Sequence[str] = tuple(EvidenceIn)
+    baselines: Sequence[str] = ("constant", "text-only")
 
-    def slice_of(self, item: Item, profile: Profile) -> str:
+    def slice_of(self, item: Item, rules: Rules) -> str:
         """The nearest place in which any of the evidence can still be seen."""
         if not item.evidence:
             return EvidenceIn.UNKNOWN
+        profile = rules.profile
         if _visible(item, profile.s1, profile.video.fps):
             return EvidenceIn.S1_WINDOW
         return EvidenceIn.S2_WINDOW if _visible(item, profile.s2, profile.video.fps) else EvidenceIn.MEMORY
 
-    def judge(self, item: Item, said: Said) -> tuple[str | None, Rung | None, bool, bool]:
+    def judge(self, item: Item, said: Said, rules: Rules) -> Verdict:
         """Right when it equals the gold of the ask time: the past does not change while one thinks."""
-        return judge_at(item, said, at_emission=False)
+        return judge_at(item, said, rules, at_emission=False)
+
+    def measures(self, book: Book) -> list[Measure]:
+        """Accuracy: right over asked."""
+        return [of("accuracy", book.tallies, (0, 1), book.videos)]
+
+    def details(self, book: Book) -> dict[str, Any]:
+        """None; the gain of S2 by evidence is told in slices."""
+        return {}
 
 
 def _visible(item: Item, spec: WindowSpec, fps: float) -> bool:
     newest = math.floor(item.t_ask * fps + 1e-9)
     times = [index / fps for index in window(newest, spec)]
-    return any(e.span.from_s <= t < e.span.to_s for e in item.evidence for t in times)
+    return any(from_s <= t < to_s for from_s, to_s in item.evidence for t in times)

@@ -1,7 +1,8 @@
 """From records to scores. A run folder can be scored again at any time, without running anything.
 
 Of each play the highest attempt counts. Failures are finals, and wrong; a question without a final is
-missing, which lowers coverage and takes the headline away.
+missing, which lowers coverage and takes the headline away. Records are read as a stream and judged one by
+one; what is kept of each is a few numbers.
 """
 
 from __future__ import annotations
@@ -9,62 +10,61 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from bench.data.dataset import Dataset
-from bench.data.schema import AnswerForm, Part
-from bench.run.config import config_of
+from bench.data.schema import Part, Sample
+from bench.run.config import RunConfig, config_of
 from bench.run.folder import RunFolder
-from bench.run.records import Record
-from bench.scoring.base import Item, ItemKey, Judged, PartScorer, Said, has_gold, items_of
-from bench.scoring.latency import Timed, latencies
+from bench.run.lines import ScoredLine
+from bench.scoring.base import PartScorer, Rules
+from bench.scoring.clue import Clue
+from bench.scoring.items import items_of
+from bench.scoring.latency import Stopwatch
+from bench.scoring.log import question_lines
+from bench.scoring.proactive import Proactive
+from bench.scoring.reading import Reader
 from bench.scoring.realtime import Realtime
 from bench.scoring.reasoning import Reasoning
 from bench.scoring.scores import Scores, ScoreTable
-from bench.scoring.tables import PartInput, part_scores
+from bench.scoring.sequential import Sequential
+from bench.scoring.tables import PartInput, blind_books, part_scores
 from shared.errors import DataError
-from shared.messages import Path, Profile, Route
+from shared.messages import Path, Route
 
-__all__ = ["SCORERS", "Finals", "score", "score_run"]
+__all__ = ["LOG", "SCORERS", "Judged", "rules_of", "score", "score_run"]
 
-SCORERS: Mapping[Part, PartScorer] = {Part.REALTIME: Realtime(), Part.REASONING: Reasoning()}
-"""By part; the other three join here."""
+LOG = "questions.jsonl"
+"""A line a question and path: what was read, what was right, the verdict."""
 
-_FIXED = {
-    Route.FORCE_S1.value: (Path.S1,),
-    Route.FORCE_S2.value: (Path.S2,),
-    Route.BOTH.value: (Path.S1, Path.S2),
+SCORERS: Mapping[Part, PartScorer] = {
+    scorer.part: scorer for scorer in (Realtime(), Reasoning(), Clue(), Proactive(), Sequential())
+}
+
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    Route.FORCE_S1: (Path.S1,),
+    Route.FORCE_S2: (Path.S2,),
+    Route.BOTH: (Path.S1, Path.S2),
 }
 
 
-class Final(NamedTuple):
-    """What scoring keeps of a final record: without frames, notes and tokens."""
+class Judged(NamedTuple):
+    """All verdicts, part by part, and the table made of them."""
 
-    attempt: int
-    play: int
-    said: Said
-    latency_s: float | None
-    wait_s: float | None
-    stages: Mapping[str, float]
-
-
-Finals = Mapping[ItemKey, Mapping[str, Final]]
-"""By question, then by path."""
+    parts: Sequence[PartInput]
+    table: ScoreTable
+    stopwatch: Stopwatch
 
 
 def score_run(folder: RunFolder, *, partial: bool = False, write: bool = True) -> Scores:
-    """Score a run folder, and write its `scores.json` and `judged.jsonl`; raises `DataError`.
+    """Score a run folder, and write its `scores.json` and `questions.jsonl`; raises `DataError`.
 
     `partial` allows headline numbers below full coverage.
     """
     manifest = folder.manifest()
     config = config_of(manifest.settings)
     dataset = folder.dataset()
-    if dataset.hash != manifest.data.hash:
-        text = f"{dataset.path}: hash {dataset.hash} is not that of the run, {manifest.data.hash}"
+    if (found := dataset.hash) != manifest.data.hash:
+        text = f"{dataset.path}: hash {found} is not that of the run, {manifest.data.hash}"
         raise DataError(f"{text}; the file was changed: restore it")
-    finals = gather(folder.iter_records())
-    judged, scores = score(
-        dataset, finals, profile=config.profile(), route=config.system.route, seed=config.stream.seed
-    )
+    judged = score(dataset.samples, folder.scored(), rules_of(config))
     result = Scores(
         run=manifest.run,
         mode=config.stream.mode,
@@ -73,117 +73,59 @@ def score_run(folder: RunFolder, *, partial: bool = False, write: bool = True) -
         data_hash=manifest.data.hash,
         errata=manifest.data.errata,
         partial=partial,
-        scores=scores,
-        timings=latencies(_timed(finals, dataset)),
+        scores=judged.table,
+        timings=judged.stopwatch.latencies(),
     )
     if write:
         folder.write_scores(result.model_dump(mode="json"))
-        folder.write_lines("judged.jsonl", (_line(item) for item in judged))
+        folder.write_bytes(LOG, question_lines(judged.parts))
     return result
 
 
-def gather(records: Iterable[Record]) -> Finals:
-    """The finals that count: of each play's highest attempt, the first for each question and path."""
-    found: dict[ItemKey, dict[str, Final]] = {}
-    highest: dict[int, int] = {}
-    for record in records:
-        highest[record.play] = max(record.attempt, highest.get(record.play, 0))
-        if record.kind != "final":
-            continue
-        slot = found.setdefault(ItemKey(record.sample, record.turn, record.probe), {})
-        held = slot.get(record.path)
-        if held is None or held.attempt < record.attempt:
-            slot[record.path] = _final(record)
-    for slot in found.values():
-        for path in [path for path, final in slot.items() if final.attempt < highest[final.play]]:
-            del slot[path]
-    return found
-
-
-def score(
-    dataset: Dataset, finals: Finals, *, profile: Profile, route: str, seed: int = 0
-) -> tuple[list[Judged], ScoreTable]:
-    """Every verdict on a question that a path answered, and the table made of them."""
-    judged: list[Judged] = []
-    parts = []
-    missing = 0
-    for part in sorted({sample.part for sample in dataset.samples}, key=list(Part).index):
-        if part not in SCORERS:
-            known = ", ".join(SCORERS)
-            raise DataError(f"part {part} has no scorer in this version: choose --part {known}")
-        items = [item for item in items_of(dataset) if item.part is part]
-        given = _part_input(SCORERS[part], items, finals, profile=profile, route=route, seed=seed)
-        parts.append(part_scores(given))
-        judged += given.judged
-        missing += given.missing
-    return judged, ScoreTable(complete=missing == 0, missing=missing, parts=tuple(parts))
-
-
-def _part_input(
-    scorer: PartScorer, items: Sequence[Item], finals: Finals, *, profile: Profile, route: str, seed: int
-) -> PartInput:
-    clear = [item for item in items if has_gold(item)]
-    judged = [
-        _judge(scorer, item, path, final.said, profile)
-        for item in clear
-        for path, final in sorted(finals.get(item.key, {}).items())
-    ]
-    owes = _FIXED.get(route)
-    held = {(verdict.item.key, verdict.path) for verdict in judged}
-    answered = {key for key, _ in held}
-    if owes is None:
-        missing = sum(item.key not in answered for item in clear)
-    else:
-        missing = sum((item.key, path) not in held for item in clear for path in owes)
-    return PartInput(
-        scorer,
-        clear,
-        judged,
-        None if owes is None else tuple(owes),
-        missing,
-        len(items) - len(clear),
-        profile,
-        seed,
+def rules_of(config: RunConfig) -> Rules:
+    """What scores depend on in a run's settings."""
+    return Rules(
+        profile=config.profile(),
+        owes=_FIXED.get(config.system.route),
+        seed=config.stream.seed,
+        live=config.stream.mode == "live",
+        clue=config.system.clue,
+        proactive=config.system.proactive,
+        horizon_s=config.stream.horizon_s,
+        tick_s=config.stream.tick_s,
     )
 
 
-def _judge(scorer: PartScorer, item: Item, path: str, said: Said, profile: Profile) -> Judged:
-    parsed, rung, correct, at_ask = scorer.judge(item, said)
-    where = scorer.slice_of(item, profile)
-    return Judged(item, str(path), said.status, parsed, rung, correct, at_ask, where)
+def score(samples: Iterable[Sample], lines: Iterable[ScoredLine], rules: Rules) -> Judged:
+    """Judge every answer that counts, and make the table. `samples` is passed over once or twice."""
+    reader = Reader(items_of(samples, rules), SCORERS, rules)
+    reader.read(lines)
+    given = [
+        _part_input(SCORERS[part], reader, rules)
+        for part in Part
+        if reader.items(part) or reader.without_gold[part]
+    ]
+    missing = sum(_missing(part) for part in given)
+    parts = tuple(part_scores(part) for part in given)
+    table = ScoreTable(complete=missing == 0, missing=missing, text=rules.grader.matcher.name, parts=parts)
+    return Judged(given, table, reader.stopwatch)
 
 
-def _final(record: Record) -> Final:
-    raw = record.raw
-    if record.form.value == AnswerForm.MCQ and record.choice is not None:
-        raw = record.choice
-    stages = {name: seconds for name, seconds in record.stages if seconds}
-    said = Said(raw, record.status, record.t_emit if record.mode == "live" else None)
-    return Final(record.attempt, record.play, said, record.latency_s, record.wait_s, stages)
+def _part_input(scorer: PartScorer, reader: Reader, rules: Rules) -> PartInput:
+    items = reader.items(scorer.part)
+    return PartInput(
+        scorer=scorer,
+        items=items,
+        books=reader.books(scorer.part),
+        blind=blind_books(scorer, items, rules),
+        without_gold=reader.without_gold[scorer.part],
+        rules=rules,
+    )
 
 
-def _timed(finals: Finals, dataset: Dataset) -> Iterable[Timed]:
-    for item in items_of(dataset):
-        for path, final in finals.get(item.key, {}).items():
-            if final.said.status == "ok":
-                yield Timed(item.part, str(path), final.latency_s, final.wait_s, final.stages)
-
-
-def _line(verdict: Judged) -> dict[str, object]:
-    item = verdict.item
-    gold = item.answer.gold_at(item.t_ask)
-    return {
-        **item.key._asdict(),
-        "path": verdict.path,
-        "part": item.part,
-        "task": item.task,
-        "video": item.video,
-        "t_ask": item.t_ask,
-        "slice": verdict.slice,
-        "status": verdict.status,
-        "gold": None if gold is None else gold.text if gold.value is None else gold.value,
-        "parsed": verdict.parsed,
-        "rung": verdict.rung,
-        "correct": verdict.correct,
-        "correct_at_ask": verdict.correct_at_ask,
-    }
+def _missing(given: PartInput) -> int:
+    if given.rules.owes is not None:
+        answered = sum(len(book) for path, book in given.books.items() if path in given.rules.owes)
+        return len(given.items) * len(given.rules.owes) - answered
+    answered_places = {place for book in given.books.values() for place in book.places.tolist()}
+    return len(given.items) - len(answered_places)

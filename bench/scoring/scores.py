@@ -6,11 +6,24 @@ that the clock decided is in `timings`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from bench.scoring.stats import Estimate
 
-__all__ = ["Baseline", "Latency", "PartScores", "Row", "ScoreTable", "Scores", "Slice", "TaskScore"]
+__all__ = [
+    "Baseline",
+    "Latency",
+    "Pair",
+    "PartScores",
+    "Row",
+    "Score",
+    "ScoreTable",
+    "Scores",
+    "Slice",
+    "TaskScore",
+]
 
 
 class Value(BaseModel):
@@ -19,11 +32,27 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class Score(Value):
+    """One score, with its interval."""
+
+    name: str
+    """`accuracy`, `balanced accuracy`, `mean relative accuracy`, `F1`, `turn accuracy`, …"""
+    unit: str = "share"
+    """`share` (0 to 1), or `per hour`."""
+    estimate: Estimate
+    skill: float | None = None
+    """Of shares: (score − best blind) / (1 − best blind); null for baselines."""
+
+
 class TaskScore(Value):
     """One task of a part."""
 
     n: int
-    accuracy: float
+    accuracy: float | None
+    """Right answers over all; null where answers are not right or wrong one by one."""
+    metric: str
+    score: float | None
+    """By `metric`: the part's primary score, or what takes its place for this task."""
 
 
 class Row(Value):
@@ -35,28 +64,61 @@ class Row(Value):
     """Questions that this path was to answer."""
     coverage: float
     """Share of them that have a final; below 1 there is no headline."""
+    primary: Score
+    scores: tuple[Score, ...] = ()
+    """The other scores of the part."""
     accuracy: Estimate
     """Right answers over all finals: failures stay in the denominator."""
     accuracy_at_ask: float | None = None
     """Had the same answers come at once; differs from `accuracy` in live mode only."""
     task_macro: float | None = None
-    """Mean over tasks."""
+    """Mean over tasks of their scores."""
     tasks: dict[str, TaskScore] = {}
     skill: float | None = None
-    """(accuracy − best blind) / (1 − best blind)."""
+    """Of the primary score: (score − best blind) / (1 − best blind)."""
     ok: int = 0
     timeout: int = 0
     error: int = 0
     refused: int = 0
     rungs: dict[str, int] = {}
     """How answers were read; `unparsed`, `ambiguous` and `empty` ones are wrong."""
+    details: dict[str, Any] = {}
+    """What belongs to this part alone."""
+
+    def score(self, name: str) -> Score | None:
+        """The score of that name."""
+        return next((score for score in (self.primary, *self.scores) if score.name == name), None)
 
 
 class Baseline(Value):
     """What a blind answerer scores."""
 
     name: str
+    primary: Score
+    scores: tuple[Score, ...] = ()
     accuracy: Estimate
+
+    def score(self, name: str) -> Score | None:
+        """The score of that name."""
+        return next((score for score in (self.primary, *self.scores) if score.name == name), None)
+
+
+class Pair(Value):
+    """S2 against S1 on the questions that both have a final for, by the primary score."""
+
+    metric: str
+    n: int
+    s1: float | None
+    s2: float | None
+    gain: Estimate
+    """S2 − S1, the same videos drawn for both."""
+    p_sign_flip: float | None
+    """Randomisation test that exchanges the two systems' answers video by video."""
+    s1_only: int
+    """Questions that only S1 has right."""
+    s2_only: int
+    p_mcnemar: float | None
+    """Exact; null where a video has several questions: those are not independent."""
 
 
 class Slice(Value):
@@ -77,14 +139,23 @@ class PartScores(Value):
     """One part."""
 
     part: str
+    metric: str
+    """Name of the primary score."""
     questions: int
     without_gold: int = 0
     """Questions that can't be judged; they are in no score."""
     chance: float | None = None
-    """Mean of one over the number of options."""
+    """Mean of one over the number of options, where every question has some."""
     rows: tuple[Row, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    pair: Pair | None = None
     slices: tuple[Slice, ...] = ()
+
+    @property
+    def best_blind(self) -> float | None:
+        """The highest primary score of the baselines."""
+        values = [b.primary.estimate.value for b in self.baselines if b.primary.estimate.value is not None]
+        return max(values, default=None)
 
     def row(self, path: str) -> Row | None:
         """The row of a path."""
@@ -105,6 +176,8 @@ class ScoreTable(Value):
     complete: bool
     """Every question has a final on every path that it owes."""
     missing: int
+    text: str = "normalised"
+    """How free text was compared."""
     parts: tuple[PartScores, ...]
 
     def part(self, name: str) -> PartScores | None:
@@ -128,7 +201,7 @@ class Latency(Value):
 class Scores(Value):
     """`scores.json`."""
 
-    schema_version: str = "dsb.scores/1"
+    schema_version: str = "dsb.scores/2"
     run: str
     mode: str
     route: str
@@ -140,6 +213,8 @@ class Scores(Value):
     partial: bool = False
     """Whether headline numbers were asked for below full coverage."""
     scores: ScoreTable
+    official: dict[str, Any] | None = None
+    """By path, then by profile name: what the published rules give (profile `official`)."""
     timings: tuple[Latency, ...] = ()
 
     @property

@@ -1,18 +1,21 @@
-"""The numbers of one part: rows by path, baselines beneath them, slices by where the evidence lies."""
+"""The numbers of one part: rows by path, baselines beneath them, S2 against S1, slices by where evidence lies."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bench.scoring.base import Item, ItemKey, Judged, PartScorer, Said
-from bench.scoring.baselines import BASELINES
-from bench.scoring.scores import Baseline, PartScores, Row, Slice, TaskScore
-from bench.scoring.stats import Estimate, estimate, paired
-from shared.messages import Path, Profile, Status
+import numpy as np
 
-__all__ = ["PartInput", "part_scores"]
+from bench.scoring.base import Item, PartScorer, Rules
+from bench.scoring.baselines import BASELINES
+from bench.scoring.book import Book, Ledger
+from bench.scoring.measures import Measure
+from bench.scoring.scores import Baseline, Pair, PartScores, Row, Score, Slice, TaskScore
+from bench.scoring.stats import Estimate, difference, estimate, mcnemar, measured, paired, sign_flip
+from shared.messages import Path, Status
+
+__all__ = ["PartInput", "blind_books", "part_scores"]
 
 
 class PartInput(NamedTuple):
@@ -20,129 +23,198 @@ class PartInput(NamedTuple):
 
     scorer: PartScorer
     items: Sequence[Item]
-    judged: Sequence[Judged]
-    owes: tuple[Path, ...] | None
-    """Paths that every question owes; null when the router chooses one."""
-    missing: int
+    books: Mapping[str, Book]
+    """By path, in the order of reports."""
+    blind: Mapping[str, Book]
+    """By baseline."""
     without_gold: int
-    profile: Profile
-    seed: int
-
-
-Blind = Mapping[str, Mapping[ItemKey, bool]]
+    rules: Rules
 
 
 def part_scores(given: PartInput) -> PartScores:
     """The numbers of one part."""
-    blind = _blind(given)
-    baselines = tuple(
-        Baseline(name=name, accuracy=_accuracy([hits[i.key] for i in given.items], given.items, given.seed))
-        for name, hits in blind.items()
-    )
-    best = max((b.accuracy.value for b in baselines if b.accuracy.value is not None), default=None)
-    sizes = [len(item.answer.options) for item in given.items if item.answer.options]
+    seed = given.rules.seed
+    baselines = [
+        Baseline(name=name, primary=first, scores=tuple(rest), accuracy=_accuracy(book, seed))
+        for name, book in given.blind.items()
+        for first, *rest in [_scores(given, book)]
+    ]
+    best = _best(baselines)
+    sizes = [len(item.options) for item in given.items]
     return PartScores(
         part=given.scorer.part,
+        metric=given.scorer.measures(_empty(given))[0].name,
         questions=len(given.items),
         without_gold=given.without_gold,
-        chance=round(sum(1 / size for size in sizes) / len(sizes), 6) if sizes else None,
+        chance=round(sum(1 / size for size in sizes) / len(sizes), 6) if sizes and all(sizes) else None,
         rows=tuple(_rows(given, best)),
-        baselines=baselines,
-        slices=tuple(_slices(given, blind)),
+        baselines=tuple(baselines),
+        pair=_pair(given),
+        slices=tuple(_slices(given)),
     )
 
 
-def _blind(given: PartInput) -> Blind:
-    def judge(item: Item, raw: str) -> bool:
-        return given.scorer.judge(item, Said(raw))[2]
-
-    answers = {name: make(given.items, judge) for name, make in BASELINES.items()}
-    return {name: {i.key: judge(i, said[i.key]) for i in given.items} for name, said in answers.items()}
-
-
-def _rows(given: PartInput, best: float | None) -> list[Row]:
-    paths = given.owes if given.owes is not None else tuple(Path)
-    rows = []
-    for path in paths:
-        judged = [verdict for verdict in given.judged if verdict.path == path]
-        if judged or given.owes is not None:
-            rows.append(_row(path, judged, len(given.items) if given.owes else len(judged), given.seed, best))
-    if given.owes is None:
-        rows.append(_row("system", _first(given.judged), len(given.items), given.seed, best))
-    return rows
+def blind_books(scorer: PartScorer, items: Sequence[Item], rules: Rules) -> dict[str, Book]:
+    """What each baseline of the part says, judged like anybody's answers."""
+    at_ask = rules._replace(live=False)
+    books = {}
+    for name in scorer.baselines:
+        ledger = Ledger(items, scorer.columns)
+        for place, said in enumerate(BASELINES[name](items, at_ask)):
+            verdict = scorer.judge(items[place], said, at_ask)
+            ledger.add(place, Status.OK, verdict._replace(note=None))
+        books[name] = ledger.book()
+    return books
 
 
-def _first(judged: Sequence[Judged]) -> list[Judged]:
-    """One verdict a question: that of the path it was sent to."""
-    return list({verdict.item.key: verdict for verdict in reversed(judged)}.values())[::-1]
+def _empty(given: PartInput) -> Book:
+    return Ledger(given.items, given.scorer.columns).book()
 
 
-def _row(path: str, judged: Sequence[Judged], owed: int, seed: int, best: float | None) -> Row:
-    items = [verdict.item for verdict in judged]
-    accuracy = _accuracy([verdict.correct for verdict in judged], items, seed)
-    tasks = _tasks(judged)
-    statuses = Counter(verdict.status for verdict in judged)
-    skill = None
-    if accuracy.value is not None and best is not None and best < 1:
-        skill = round((accuracy.value - best) / (1 - best), 6)
+def _scores(given: PartInput, book: Book, best: Mapping[str, float] | None = None) -> list[Score]:
+    """Every score of a book; with `best`, what it has over the best baseline."""
+    made = []
+    for measure in given.scorer.measures(book):
+        found = measured(measure, seed=given.rules.seed)
+        skill = None
+        floor = (best or {}).get(measure.name)
+        if found.value is not None and floor is not None and floor < 1 and measure.unit == "share":
+            skill = round((found.value - floor) / (1 - floor), 6)
+        made.append(Score(name=measure.name, unit=measure.unit, estimate=found, skill=skill))
+    return made
+
+
+def _best(baselines: Sequence[Baseline]) -> dict[str, float]:
+    best: dict[str, float] = {}
+    for baseline in baselines:
+        for score in (baseline.primary, *baseline.scores):
+            if score.estimate.value is not None:
+                best[score.name] = max(best.get(score.name, -np.inf), score.estimate.value)
+    return best
+
+
+def _rows(given: PartInput, best: Mapping[str, float]) -> list[Row]:
+    owes, total = given.rules.owes, len(given.items)
+    if owes is not None:
+        empty = _empty(given)
+        return [_row(given, path, given.books.get(path, empty), total, best) for path in owes]
+    rows = [_row(given, path, book, len(book), best) for path, book in given.books.items()]
+    return [*rows, _row(given, "system", system_book(given), total, best)]
+
+
+def system_book(given: PartInput) -> Book:
+    """One verdict a question: that of the path it was sent to (of several, the first)."""
+    ledger = Ledger(given.items, given.scorer.columns)
+    for book in given.books.values():
+        for row, place in enumerate(book.places.tolist()):
+            if not ledger.holds(place):
+                ledger.copy(book, row)
+    return ledger.book()
+
+
+def _row(given: PartInput, path: str, book: Book, owed: int, best: Mapping[str, float]) -> Row:
+    first, *rest = _scores(given, book, best)
+    tasks = _tasks(given, book)
+    statuses = book.by_status()
     return Row(
         path=path,
         owed=owed,
-        coverage=round(len(judged) / owed, 6) if owed else 1.0,
-        accuracy=accuracy,
-        accuracy_at_ask=_mean([verdict.correct_at_ask for verdict in judged]),
-        task_macro=_mean([task.accuracy for task in tasks.values()]),
+        coverage=round(len(book) / owed, 6) if owed else 1.0,
+        primary=first,
+        scores=tuple(rest),
+        accuracy=_accuracy(book, given.rules.seed),
+        accuracy_at_ask=_mean(book.correct_at_ask),
+        task_macro=_mean([task.score for task in tasks.values() if task.score is not None]),
         tasks=tasks,
-        skill=skill,
+        skill=first.skill,
         ok=statuses[Status.OK],
         timeout=statuses[Status.TIMEOUT],
         error=statuses[Status.ERROR],
         refused=statuses[Status.REFUSED],
-        rungs=dict(sorted(Counter(str(v.rung) for v in judged if v.rung is not None).items())),
+        rungs=book.by_rung(),
+        details=given.scorer.details(book) if len(book) else {},
     )
 
 
-def _tasks(judged: Sequence[Judged]) -> dict[str, TaskScore]:
-    groups: dict[str, list[bool]] = {}
-    for verdict in judged:
-        groups.setdefault(verdict.item.task, []).append(verdict.correct)
-    return {
-        task: TaskScore(n=len(hits), accuracy=_mean(hits) or 0.0) for task, hits in sorted(groups.items())
-    }
+def _tasks(given: PartInput, book: Book) -> dict[str, TaskScore]:
+    names = np.array([item.task for item in book.judged()], dtype=object)
+    made = {}
+    for task in sorted(set(names)):
+        own = book.only(names == task)
+        measure, value = _telling(given.scorer.measures(own))
+        made[task] = TaskScore(n=len(own), accuracy=_mean(own.correct), metric=measure.name, score=value)
+    return made
 
 
-def _slices(given: PartInput, blind: Blind) -> list[Slice]:
+def _telling(measures: Sequence[Measure]) -> tuple[Measure, float | None]:
+    """The first measure that has a value here."""
+    for measure in measures:
+        if len(measure.sums):
+            value = float(measure.value(measure.sums.sum(axis=0)))
+            return measure, None if np.isnan(value) else round(value, 6)
+    return measures[0], None
+
+
+def _both(given: PartInput) -> tuple[Book, Book] | None:
+    """The verdicts of S1 and S2 on the questions that both have one on."""
+    s1, s2 = given.books.get(Path.S1), given.books.get(Path.S2)
+    if s1 is None or s2 is None:
+        return None
+    first, second = s1.only(np.isin(s1.places, s2.places)), s2.only(np.isin(s2.places, s1.places))
+    return (first, second) if len(first) else None
+
+
+def _pair(given: PartInput) -> Pair | None:
+    books = _both(given)
+    if books is None:
+        return None
+    s1, s2 = (given.scorer.measures(book)[0] for book in books)
+    seed = given.rules.seed
+    only = [int((a.correct & ~b.correct).sum()) for a, b in (books, books[::-1])]
+    alone = len(np.unique(books[0].videos)) == len(books[0])
+    return Pair(
+        metric=s1.name,
+        n=len(books[0]),
+        s1=measured(s1, seed=seed).value,
+        s2=measured(s2, seed=seed).value,
+        gain=difference(s1, s2, seed=seed),
+        p_sign_flip=sign_flip(s1, s2, seed=seed),
+        s1_only=only[0],
+        s2_only=only[1],
+        p_mcnemar=mcnemar(*only) if alone else None,
+    )
+
+
+def _slices(given: PartInput) -> list[Slice]:
     """For parts that have slices, and only where both paths answered the same questions."""
-    names = [str(name) for name in given.scorer.slices]
-    both = {path: {v.item.key: v for v in given.judged if v.path == path} for path in Path}
-    common = [item for item in given.items if all(item.key in both[path] for path in Path)]
-    if not names or not common:
+    books = _both(given) if given.scorer.slices else None
+    if books is None:
         return []
-    where = {item.key: given.scorer.slice_of(item, given.profile) for item in common}
-    groups = {"all": common, **{name: [i for i in common if where[i.key] == name] for name in names}}
-    return [_slice(name, items, both, blind, given.seed) for name, items in groups.items() if items]
+    where = np.array([given.scorer.slice_of(item, given.rules) for item in books[0].judged()], dtype=object)
+    groups = {"all": where == where, **{name: where == name for name in map(str, given.scorer.slices)}}
+    return [_slice(given, name, books, rows) for name, rows in groups.items() if rows.any()]
 
 
 def _slice(
-    name: str, items: Sequence[Item], both: Mapping[Path, Mapping[ItemKey, Judged]], blind: Blind, seed: int
+    given: PartInput, name: str, books: tuple[Book, Book], rows: np.ndarray[tuple[int], np.dtype[np.bool_]]
 ) -> Slice:
-    s1 = [float(both[Path.S1][item.key].correct) for item in items]
-    s2 = [float(both[Path.S2][item.key].correct) for item in items]
-    videos = [item.video for item in items]
+    s1, s2 = (book.only(rows) for book in books)
+    seed, videos = given.rules.seed, s1.videos.tolist()
+    first, second = s1.correct.astype(float).tolist(), s2.correct.astype(float).tolist()
     return Slice(
         name=name,
-        n=len(items),
-        s1=estimate(s1, videos, seed=seed),
-        s2=estimate(s2, videos, seed=seed),
-        gain=paired(s1, s2, videos, seed=seed),
-        text_only=_mean([blind["text-only"][item.key] for item in items]),
-        constant=_mean([blind["constant"][item.key] for item in items]),
+        n=len(s1),
+        s1=estimate(first, videos, seed=seed),
+        s2=estimate(second, videos, seed=seed),
+        gain=paired(first, second, videos, seed=seed),
+        text_only=_mean(given.blind["text-only"].correct[s1.places]),
+        constant=_mean(given.blind["constant"].correct[s1.places]),
     )
 
 
-def _accuracy(hits: Sequence[bool], items: Sequence[Item], seed: int) -> Estimate:
-    return estimate([float(hit) for hit in hits], [item.video for item in items], seed=seed)
+def _accuracy(book: Book, seed: int) -> Estimate:
+    return estimate(book.correct.astype(float).tolist(), book.videos.tolist(), seed=seed)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return round(sum(values) / len(values), 6) if values else None
+def _mean(values: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float | None:
+    return round(float(np.mean(values)), 6) if len(values) else None

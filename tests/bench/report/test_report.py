@@ -41,7 +41,7 @@ def test_the_table_shows_scores_baselines_failures_and_the_gain(tmp_path: Path) 
     text = _printed(_scores(tmp_path))
     lines = [line.split() for line in text.splitlines()]
     (s2,) = [line for line in lines if line[:2] == ["realtime", "s2"]]
-    assert s2[2:5] == ["3", "100.0", "%"]
+    assert s2[2:6] == ["accuracy", "3", "100.0", "%"]
     assert "1 timeout" in text
     assert any(line[:2] == ["reasoning", "text-only"] for line in lines)
     (memory,) = [line for line in text.splitlines() if "in memory only" in line]
@@ -62,7 +62,7 @@ def test_an_incomplete_run_shows_no_headline_unless_asked(tmp_path: Path) -> Non
 
 
 def _accuracy(text: str) -> str:
-    return next(line.split()[3] for line in text.splitlines() if line.split()[:2] == ["realtime", "s2"])
+    return next(line.split()[4] for line in text.splitlines() if line.split()[:2] == ["realtime", "s2"])
 
 
 class _Clock:

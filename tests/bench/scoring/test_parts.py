@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from bench_kit import dataset, sample
+from bench_kit import sample
+from scoring_kit import RULES, items
 
 from bench.data.schema import Gold, Part, Sample
-from bench.run.config import load_config
-from bench.scoring.base import Item, Said, items_of
+from bench.scoring.base import Item, Said
 from bench.scoring.realtime import Realtime
 from bench.scoring.reasoning import EvidenceIn, Reasoning
 from shared.messages import Status
 
-PROFILE = load_config(None).profile()
-
 
 def _item(made: Sample) -> Item:
-    return next(items_of(dataset(Path("."), [made])))
+    return items([made])[0]
 
 
 def _changing(part: Part) -> Item:
@@ -27,25 +23,31 @@ def _changing(part: Part) -> Item:
     return _item(made.model_copy(update={"turns": (turn,)}))
 
 
+def _judge(scorer: Realtime | Reasoning, item: Item, said: Said) -> tuple[bool, bool]:
+    verdict = scorer.judge(item, said, RULES)
+    return verdict.correct, verdict.correct_at_ask
+
+
 def test_a_live_realtime_answer_is_judged_when_it_comes() -> None:
     item = _changing(Part.REALTIME)
-    assert Realtime().judge(item, Said("A", t_emit=11.0))[2:] == (True, True)
-    assert Realtime().judge(item, Said("A", t_emit=12.5))[2:] == (False, True)
-    assert Realtime().judge(item, Said("B", t_emit=12.5))[2:] == (True, False)
-    assert Realtime().judge(item, Said("B", t_emit=30.0))[2:] == (False, False)
+    assert _judge(Realtime(), item, Said("A", t_emit=11.0)) == (True, True)
+    assert _judge(Realtime(), item, Said("A", t_emit=12.5)) == (False, True)
+    assert _judge(Realtime(), item, Said("B", t_emit=12.5)) == (True, False)
+    assert _judge(Realtime(), item, Said("B", t_emit=30.0)) == (False, False)
 
 
 def test_without_an_emission_time_the_ask_time_counts() -> None:
-    assert Realtime().judge(_changing(Part.REALTIME), Said("A"))[2:] == (True, True)
+    assert _judge(Realtime(), _changing(Part.REALTIME), Said("A")) == (True, True)
 
 
 def test_a_reasoning_answer_is_judged_by_the_ask_time_however_late_it_comes() -> None:
-    assert Reasoning().judge(_changing(Part.REASONING), Said("A", t_emit=15.0))[2:] == (True, True)
+    assert _judge(Reasoning(), _changing(Part.REASONING), Said("A", t_emit=15.0)) == (True, True)
 
 
 @pytest.mark.parametrize("status", [Status.TIMEOUT, Status.ERROR, Status.REFUSED])
 def test_a_failure_is_wrong_whatever_it_said(status: Status) -> None:
-    assert Realtime().judge(_item(sample("a")), Said("A", status=status)) == (None, None, False, False)
+    verdict = Realtime().judge(_item(sample("a")), Said("A", status=status), RULES)
+    assert verdict == (None, None, False, False, (0.0, 1.0), (), None)
 
 
 @pytest.mark.parametrize(
@@ -63,4 +65,4 @@ def test_evidence_is_where_a_frame_of_the_window_shows_it(
     span: tuple[float, float] | None, where: str
 ) -> None:
     item = _item(sample("a", part=Part.REASONING, ask_s=50.5, span=span))
-    assert Reasoning().slice_of(item, PROFILE) == where
+    assert Reasoning().slice_of(item, RULES) == where

@@ -110,9 +110,9 @@ def test_scoring_again_gives_the_same_bytes(tmp_path: Path) -> None:
     items = _set()
     folder = run_folder(tmp_path / "run", dataset(tmp_path, items), both(items, _wrong_on_the_past))
     score_run(folder)
-    first = [(folder.path / name).read_bytes() for name in ("scores.json", "judged.jsonl")]
+    first = [(folder.path / name).read_bytes() for name in ("scores.json", "questions.jsonl")]
     score_run(RunFolder.open(folder.path))
-    assert first == [(folder.path / name).read_bytes() for name in ("scores.json", "judged.jsonl")]
+    assert first == [(folder.path / name).read_bytes() for name in ("scores.json", "questions.jsonl")]
 
 
 def test_order_of_arrival_and_speed_change_timings_only(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_log_of_verdicts_names_gold_rung_and_slice(tmp_path: Path) -> None:
     items = _set()
     folder = run_folder(tmp_path / "run", dataset(tmp_path, items), both(items, _wrong_on_the_past))
     score_run(folder)
-    lines = [json.loads(line) for line in (folder.path / "judged.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder.path / "questions.jsonl").read_text().splitlines()]
     assert len(lines) == 24
     past = next(line for line in lines if line["sample"] == "0-past" and line["path"] == "s1")
     assert (past["gold"], past["parsed"], past["rung"], past["slice"]) == ("A", "B", "label", "memory")

@@ -1,0 +1,93 @@
+"""What stands beneath the tables: what is missing, what could not be read, and how to read the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from bench.report.words import percent, seconds
+from bench.scoring.scores import PartScores, Row, Scores
+
+__all__ = ["remarks"]
+
+
+def remarks(scores: Scores) -> Iterator[Text]:
+    """Lines of text, the alarming ones first."""
+    table = scores.scores
+    if not table.complete:
+        text = f"Incomplete: {table.missing} answers are missing"
+        more = (
+            "." if scores.partial else "; scores are withheld. Go on with --resume, or score with --partial."
+        )
+        yield Text(text + more, style="yellow")
+    for part in table.parts:
+        yield from _unread(part)
+        if scores.headline:
+            for row in part.rows:
+                yield from _staleness(part, row)
+                yield from _details(part, row)
+        if part.without_gold:
+            yield Text(f"{part.part}: {part.without_gold} questions have no gold and are in no score.")
+    yield Text(
+        "Failures count as wrong; intervals and tests go by whole videos; "
+        "skill is over the best blind baseline: 0 is no better than blind, 1 is perfect.",
+        style="dim",
+    )
+
+
+def _unread(part: PartScores) -> Iterator[Text]:
+    unread = {
+        rung: sum(row.rungs.get(rung, 0) for row in part.rows) for rung in ("unparsed", "ambiguous", "empty")
+    }
+    if any(unread.values()):
+        told = ", ".join(f"{count} {rung}" for rung, count in unread.items() if count)
+        yield Text(
+            f"{part.part}: answers that could not be read, and count as wrong: {told}.", style="yellow"
+        )
+
+
+def _staleness(part: PartScores, row: Row) -> Iterator[Text]:
+    """Live mode: what it cost that the world went on while a system thought."""
+    if row.accuracy_at_ask is not None and row.accuracy_at_ask != row.accuracy.value:
+        text = f"{part.part} {row.path}: {percent(row.accuracy_at_ask)} by the gold of the ask time; "
+        yield Text(text + "the table has that of the time at which answers came.")
+
+
+def _details(part: PartScores, row: Row) -> Iterator[Text]:
+    told = _TOLD.get(part.part, _nothing)(row.details) if row.details else ""
+    if told:
+        yield Text(f"{part.part} {row.path}: {told}.")
+
+
+def _nothing(details: Mapping[str, Any]) -> str:
+    return ""
+
+
+def _clue(details: Mapping[str, Any]) -> str:
+    before, after = details["accuracy_before"], details["accuracy_after"]
+    first = details["first_ready"]
+    told = f"right {percent(before)} before the clue, {percent(after)} after it"
+    if first["questions"]:
+        told += f"; said too early in {percent(first['premature_rate'])} of {first['questions']} questions"
+        told += f", first said {seconds(first['delay_p50_s'])} s after the clue (median)"
+    return told
+
+
+def _proactive(details: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{details[name]} {name}" for name in ("hits", "early", "late", "missed", "spurious"))
+    delay = f"delay of hits p50 {seconds(details['delay_p50_s'])} s, p90 {seconds(details['delay_p90_s'])} s"
+    return f"{counts}; {delay}" if details["hits"] else counts
+
+
+def _sequential(details: Mapping[str, Any]) -> str:
+    turns = ", ".join(percent(told["accuracy"]) for told in details["by_position"].values())
+    after = details["after_an_error"]
+    told = f"by turn {turns}"
+    return (
+        f"{told}; {percent(after['accuracy'])} of {after['n']} turns after an error" if after["n"] else told
+    )
+
+
+_TOLD = {"clue": _clue, "proactive": _proactive, "sequential": _sequential}

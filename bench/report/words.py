@@ -1,0 +1,39 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from bench.scoring.stats import Estimate
+
+__all__ = ["interval", "percent", "seconds", "shown", "signed"]
+
+
+def percent(value: float | None) -> str:
+    """`0.953` as `95.3 %`."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A share in percent, a rate with its unit."""
+    if unit == "share" or value is None:
+        return percent(value)
+    return f"{value:.1f} /h"
+
+
+def signed(value: float | None, digits: int, *, scale: float = 1.0) -> str:
+    """With its sign."""
+    return "–" if value is None else f"{scale * value:+.{digits}f}"
+
+
+def interval(value: Estimate, *, plus: bool = False, unit: str = "share") -> str:
+    """`[91.0, 98.2]`, shares in percent."""
+    if value.low is None or value.high is None:
+        return "–"
+    sign, scale = "+" if plus else "", 100 if unit == "share" else 1
+    return f"[{scale * value.low:{sign}.1f}, {scale * value.high:{sign}.1f}]"
+
+
+def seconds(value: float | None) -> str:
+    """Three digits, whatever the size."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if value < 10 else f"{value:.1f}"

@@ -1,0 +1,136 @@
+"""From samples to what is judged: one item for each final that a path owes.
+
+A question at a forced time is an item of its own, probe by probe. A standing question is one item: proactive
+ones, and those of `clue` in dense mode. It stands until the video ends, its horizon is over, or the next
+proactive question of the same video is asked; nothing in that depends on the gold.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+
+from bench.data.schema import AnswerForm, Gold, Part, Sample, Turn
+from bench.scoring.answers import Option
+from bench.scoring.base import EPSILON_S, Due, GoldAt, Item, ItemKey, Rules, Standing, gold_at
+
+__all__ = ["has_gold", "items_of"]
+
+_SPEAKING = frozenset({AnswerForm.ALERT, AnswerForm.EMIT, AnswerForm.MULTI_REPLY})
+
+
+def items_of(samples: Iterable[Sample], rules: Rules) -> Iterator[Item]:
+    """Every item, in the order of the samples; these are passed over once, or twice if any is proactive."""
+    maker = _Maker(rules, _next_asks(samples, rules))
+    for sample in samples:
+        yield from maker.items(sample)
+
+
+def has_gold(item: Item) -> bool:
+    """Whether there is anything to judge by; who must not speak, or chooses when, needs no gold answer."""
+    if item.form is AnswerForm.SILENCE or (item.standing and item.part is Part.PROACTIVE):
+        return True
+    if item.standing:
+        return bool(item.gold)
+    return gold_at(item, item.t_ask) is not None
+
+
+def speaks_by_itself(part: Part, turn: Turn) -> bool:
+    """Whether the system chooses when to answer."""
+    return part is Part.PROACTIVE and (turn.answer.form in _SPEAKING or turn.trigger is not None)
+
+
+class _Maker:
+    """Makes items; equal options and equal gold are held once."""
+
+    def __init__(self, rules: Rules, asks: Mapping[str, list[float]]) -> None:
+        self._rules, self._asks = rules, asks
+        self._videos: dict[str, int] = {}
+        self._options: dict[tuple[Option, ...], tuple[Option, ...]] = {}
+        self._golds: dict[tuple[GoldAt, ...], tuple[GoldAt, ...]] = {}
+
+    def items(self, sample: Sample) -> Iterator[Item]:
+        """The items of one sample."""
+        video = self._videos.setdefault(sample.video, len(self._videos))
+        for number, turn in enumerate(sample.turns):
+            options = tuple(Option(option.key, option.text) for option in turn.answer.options)
+            golds = tuple(_gold(gold) for gold in turn.answer.gold)
+            common = (
+                turn.answer.form,
+                self._options.setdefault(options, options),
+                self._golds.setdefault(golds, golds),
+                tuple((e.span.from_s, e.span.to_s) for e in turn.evidence),
+            )
+            standing = self._standing(sample, turn)
+            times = (turn.ask_s,) if standing else turn.asks
+            in_order = all(a.to_s <= b.from_s for a, b in pairwise(golds))
+            for probe, t in enumerate(times):
+                key = ItemKey(sample.id, number, probe)
+                named = (key, sample.part, sample.task, video, turn.question)
+                yield Item(*named, t, turn.ask_s, *common, standing, in_order)
+
+    def _standing(self, sample: Sample, turn: Turn) -> Standing | None:
+        if speaks_by_itself(sample.part, turn):
+            until = self._until(sample, turn)
+            return Standing(until, tuple(_due(turn, until)), self._polls(turn))
+        if sample.part is Part.CLUE and self._rules.clue == "dense":
+            return Standing(self._until(sample, turn))
+        return None
+
+    def _polls(self, turn: Turn) -> int:
+        poll = turn.trigger.poll if turn.trigger else None
+        if self._rules.proactive != "poll" or poll is None:
+            return 0
+        return 1 + int((poll.to_s - poll.from_s) / poll.every_s + EPSILON_S)
+
+    def _until(self, sample: Sample, turn: Turn) -> float:
+        poll = turn.trigger.poll if turn.trigger else None
+        if self._rules.proactive == "poll" and poll is not None:
+            return poll.to_s
+        until = turn.ask_s + self._rules.horizon_s
+        if (duration := sample.streams[0].duration_s) is not None:
+            until = min(until, duration)
+        if sample.part is Part.PROACTIVE:
+            asks = self._asks.get(sample.video, [])
+            place = bisect_right(asks, turn.ask_s)
+            until = min(until, asks[place]) if place < len(asks) else until
+        return max(until, turn.ask_s)
+
+
+def _next_asks(samples: Iterable[Sample], rules: Rules) -> dict[str, list[float]]:
+    """By video, when its standing proactive questions are asked, in order."""
+    asks: dict[str, list[float]] = {}
+    if rules.proactive == "poll":
+        return asks
+    for sample in samples:
+        if sample.part is Part.PROACTIVE:
+            times = asks.setdefault(sample.video, [])
+            times += [turn.ask_s for turn in sample.turns if speaks_by_itself(sample.part, turn)]
+    return {video: sorted(times) for video, times in asks.items()}
+
+
+def _due(turn: Turn, until: float) -> list[Due]:
+    """When to speak, from the ask to the end of the question; spans where there are any, else points."""
+    trigger = turn.trigger
+    if trigger is None:
+        return []
+    slack = trigger.tolerance_s
+    spans = [(span.from_s, span.to_s) for span in trigger.gold_spans] or [(t, t) for t in trigger.gold_s]
+    due = [Due(low, low - slack, high + slack, _due_text(turn, low)) for low, high in spans]
+    return sorted(d for d in due if turn.ask_s - EPSILON_S <= d.high - slack and d.at <= until + EPSILON_S)
+
+
+def _due_text(turn: Turn, t: float) -> str:
+    gold = turn.answer.gold_at(t)
+    return gold.text if gold is not None else ""
+
+
+def _gold(gold: Gold) -> GoldAt:
+    return GoldAt(
+        -math.inf if gold.from_s is None else gold.from_s,
+        math.inf if gold.to_s is None else gold.to_s,
+        gold.value,
+        gold.text,
+    )

@@ -1,0 +1,176 @@
+"""Records are read one by one, joined with the items they are about, and judged.
+
+Answers that are judged alone are judged at once. What needs more waits to the end of the records: standing
+questions for all their emissions, and free text, which a judge model grades in batches.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.data.schema import AnswerForm, Part
+from bench.run.lines import ScoredLine
+from bench.scoring.answers import YES, is_positive, parse_answer
+from bench.scoring.base import Emission, Item, ItemKey, PartScorer, Rules, Said, gold_at
+from bench.scoring.book import Book, Ledger
+from bench.scoring.items import has_gold
+from bench.scoring.latency import Stopwatch
+from bench.scoring.textonly import spoken
+from shared.messages import Path, Status
+
+__all__ = ["Reader"]
+
+_LABELLED = frozenset({AnswerForm.MCQ, AnswerForm.YES_NO, AnswerForm.SUFFICIENCY})
+_PATHS = [str(path) for path in Path]
+
+
+@dataclass
+class _Standing:
+    """What has come of one standing question on one path."""
+
+    final: Said | None = None
+    emissions: dict[int, Emission] = field(default_factory=dict)
+    """By tick; of a polled question by poll."""
+    polled: int = 0
+    status: Status = Status.OK
+
+
+class Reader:
+    """Joins records with items; feed it by `read`, then take the books."""
+
+    def __init__(self, items: Iterable[Item], scorers: Mapping[Part, PartScorer], rules: Rules) -> None:
+        self.stopwatch = Stopwatch()
+        self.without_gold: dict[Part, int] = defaultdict(int)
+        self._scorers, self._rules = scorers, rules
+        self._items: dict[Part, list[Item]] = {part: [] for part in scorers}
+        self._places: dict[ItemKey, tuple[Part, int]] = {}
+        for item in items:
+            self._take(item)
+        self._ledgers: dict[tuple[Part, str], Ledger] = {}
+        self._standing: dict[tuple[Part, str, int], _Standing] = {}
+        self._texts: dict[tuple[Part, str, int], Said] = {}
+
+    def items(self, part: Part) -> Sequence[Item]:
+        """The items of a part that can be judged, in order."""
+        return self._items[part]
+
+    def read(self, lines: Iterable[ScoredLine]) -> None:
+        """Join and judge; what is not in the data set is passed over."""
+        for line in lines:
+            found = self._places.get((line.sample, line.turn, line.probe))  # type: ignore[call-overload]
+            found = found or self._places.get((line.sample, line.turn, 0))  # type: ignore[call-overload]
+            if found is None:
+                continue
+            part, place = found
+            if line.kind == "final" and line.status == "ok":
+                self.stopwatch.add(part, line)
+            if place >= 0:
+                self._put(part, place, line)
+        self._finish()
+
+    def books(self, part: Part) -> dict[str, Book]:
+        """The verdicts of a part by path, S1 before S2."""
+        found = {path: ledger for (of, path), ledger in self._ledgers.items() if of is part}
+        return {path: found[path].book() for path in sorted(found, key=_order)}
+
+    def _take(self, item: Item) -> None:
+        items = self._items[item.part]
+        if has_gold(item):
+            self._places[item.key] = (item.part, len(items))
+            items.append(item)
+        else:
+            self._places[item.key] = (item.part, -1)
+            self.without_gold[item.part] += 1
+
+    def _put(self, part: Part, place: int, line: ScoredLine) -> None:
+        item = self._items[part][place]
+        if item.standing is not None:
+            self._stand(item, (part, line.path, place), line)
+        elif line.kind == "final" and line.probe == item.key.probe:
+            said = _said(item, line)
+            if line.status == "ok" and _is_text(item):
+                self._texts.setdefault((part, line.path, place), said)
+            else:
+                self._judge(part, line.path, place, said)
+
+    def _judge(self, part: Part, path: str, place: int, said: Said) -> None:
+        scorer = self._scorers[part]
+        ledger = self._ledgers.get((part, path))
+        if ledger is None:
+            ledger = self._ledgers[part, path] = Ledger(self._items[part], scorer.columns)
+        if not ledger.holds(place):
+            ledger.add(place, said.status, scorer.judge(self._items[part][place], said, self._rules))
+
+    def _stand(self, item: Item, key: tuple[Part, str, int], line: ScoredLine) -> None:
+        held = self._standing.setdefault(key, _Standing())
+        if item.standing is not None and item.standing.polls:
+            _poll(held, line)
+        elif line.kind == "final":
+            held.final = held.final or _said(item, line)
+        elif line.speak is not False:
+            tick = line.tick or 0
+            t = line.t_ask + tick * self._rules.tick_s if line.t_emit is None else line.t_emit
+            held.emissions.setdefault(tick, Emission(t, _raw(item, line)))
+
+    def _finish(self) -> None:
+        asks = (ask for key, said in self._texts.items() for ask in self._asks(*key, said))
+        self._rules.grader.prepare(asks)
+        for (part, path, place), said in self._texts.items():
+            self._judge(part, path, place, said)
+        for (part, path, place), held in self._standing.items():
+            whole = _whole(self._items[part][place], held)
+            if whole is not None:
+                self._judge(part, path, place, whole)
+        self._texts.clear()
+        self._standing.clear()
+
+    def _asks(self, part: Part, path: str, place: int, said: Said) -> Iterator[tuple[str, str, str]]:
+        item = self._items[part][place]
+        for t in {item.t_ask, said.t_emit}:
+            gold = gold_at(item, t) if t is not None else None
+            if gold is not None and (item.form is not AnswerForm.SUFFICIENCY or is_positive(gold)):
+                yield item.question, spoken(gold), said.raw
+
+
+def _order(path: str) -> tuple[int, str]:
+    return (_PATHS.index(path) if path in _PATHS else len(_PATHS), path)
+
+
+def _is_text(item: Item) -> bool:
+    return item.form is AnswerForm.TEXT or (item.form is AnswerForm.SUFFICIENCY and not item.options)
+
+
+def _raw(item: Item, line: ScoredLine) -> str:
+    """What was said; where there are labels, the one that the system itself chose."""
+    return line.choice if line.choice is not None and item.form in _LABELLED else line.raw
+
+
+def _said(item: Item, line: ScoredLine) -> Said:
+    status = Status(line.status)
+    return Said(_raw(item, line), status, line.t_emit if line.mode == "live" else None)
+
+
+def _poll(held: _Standing, line: ScoredLine) -> None:
+    """One answer to a polled question: the first yes is when it spoke."""
+    if line.kind != "final":
+        return
+    held.polled += 1
+    if line.status != "ok":
+        held.status = Status(line.status)
+    elif parse_answer(line.raw, AnswerForm.YES_NO, ()).value == YES:
+        held.emissions[line.probe] = Emission(line.t_ask, line.raw)
+
+
+def _whole(item: Item, held: _Standing) -> Said | None:
+    """All that was said to a standing question; null while it has no final."""
+    standing = item.standing
+    if standing is not None and standing.polls:
+        if not held.emissions and held.polled < standing.polls:
+            return None
+        first = min(held.emissions.values(), default=None)
+        return Said("", held.status, emissions=(first,) if first is not None else ())
+    if held.final is None:
+        return None
+    return held.final._replace(emissions=tuple(sorted(held.emissions.values())))

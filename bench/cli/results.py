@@ -32,12 +32,46 @@ def score(
 
 
 @app.command("check")
-def check(run: Run) -> None:
-    """Audit every record of a run: no answer may use a frame or a note from after its question."""
+def check(
+    run: Run,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Don't count answers that are missing as problems.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a run: every line a record, every answer there, once, and from nothing later than its question.
+
+    One line a problem, exit code 1 when there is any.
+    """
     from bench.cli.show import check_run
     from bench.run.folder import RunFolder
 
-    check_run(RunFolder.open(run))
+    check_run(RunFolder.open(run), complete=not partial, as_json=as_json)
+
+
+@app.command("merge")
+def merge(run: Run) -> None:
+    """Join the shards of a run into one, when all are complete, and print its table."""
+    from bench.cli.sharded import merge_run
+
+    merge_run(run)
+
+
+@app.command("export")
+def export(
+    run: Run,
+    out: Annotated[str, typer.Option("--out", help="The folder to write to.", show_default=False)],
+    form: Annotated[str, typer.Option("--format", help="csv, parquet or both.")] = "both",
+) -> None:
+    """Score a run and write its answers as tables: one row an answer, and S1 beside S2 case by case.
+
+    Example: dsb results export runs/mine --out tables --format csv
+    """
+    from bench.report.export import export_run
+    from bench.run.folder import RunFolder
+
+    for file in export_run(RunFolder.open(run), out, form):
+        typer.echo(str(file))
 
 
 def doctor() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
@@ -12,11 +13,11 @@ from typing import Self
 import typer
 
 from bench.report import Progress, print_scores
-from bench.run.audit import audit_run
+from bench.run.check import Checked, check_folder
 from bench.run.driver import Prepared
 from bench.run.folder import RunFolder
 from bench.run.plan import Play, owed
-from bench.run.records import Record, effective
+from bench.run.records import Record
 from bench.scoring import score_run
 from shared.messages import Status
 
@@ -76,19 +77,28 @@ def report(folder: RunFolder, *, some: bool = False) -> None:
 
 def _tell_failures(folder: RunFolder) -> None:
     """The commonest reasons why answers are no answers."""
-    reasons = Counter(record.error for record in effective(folder.iter_records()) if record.error)
+    reasons = Counter(line.error for line in folder.scored() if line.error)
     for error, count in reasons.most_common(_REASONS):
         typer.echo(f"{count} × {error}")
 
 
-def check_run(folder: RunFolder, *, complete: bool = True) -> None:
-    """Print what the audit found; exits 1 when a record breaks a rule."""
-    found = audit_run(folder, complete=complete)
-    for violation in found.violations:
-        typer.echo(str(violation), err=True)
-    verdict = (
-        f"{len(found.violations)} violations" if found.violations else "all causal, unique and accounted for"
-    )
-    typer.echo(f"audit: {found.finals} finals, {verdict}\nrun folder: {folder.path}")
-    if found.violations:
+def check_run(folder: RunFolder, *, complete: bool = True, as_json: bool = False) -> None:
+    """Print every problem of a run folder; exits 1 when there is one."""
+    found = check_folder(folder, complete=complete)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        _tell_problems(found)
+    if found.problems:
         raise typer.Exit(1)
+
+
+def _tell_problems(found: Checked) -> None:
+    for problem in found.problems:
+        typer.echo(str(problem), err=True)
+    seen = found.audit
+    verdict = f"{len(found.problems)} problems" if found.problems else "all causal, unique and accounted for"
+    emissions = f", {seen.emissions} emissions" if seen.emissions else ""
+    older = f", {seen.superseded} superseded" if seen.superseded else ""
+    typer.echo(f"audit: {seen.finals} finals of {seen.owed}{emissions}{older}, {verdict}")
+    typer.echo(f"run folder: {found.run}")

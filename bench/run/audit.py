@@ -1,9 +1,9 @@
-"""The audit of a run folder: is every record causal, unique and accounted for?
+"""The audit of a run folder: is every record whole, causal, unique and accounted for?
 
-Causality is mechanical: each record carries the times of the frames and notes that were really in the
-prompt, and none may be later than the ask. It is checked on every record, superseded ones and emissions
-included. What is asked is compared with the data set, so that a record can't excuse itself by a later ask
-time.
+Causality is mechanical: a record tells the times of the frames and notes that were really in the prompt, and
+none may be later than the moment at which the system looked: the ask, or the tick of an emission. It is
+checked on every record, superseded ones too. What was asked, and when, is taken from the data set, so that
+a record can't excuse itself by a later ask time.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from bench.data.ask import ASKABLE, AskedQuestion, to_questions
+from bench.data.ask import AskedQuestion, steps
 from bench.data.dataset import Dataset
-from bench.run.config import config_of
-from bench.run.folder import RunFolder
+from bench.run.config import RunConfig, config_of
+from bench.run.evidence import evidence_of
+from bench.run.folder import BadLine, RunFolder
+from bench.run.plan import decided, plan, questions
 from bench.run.records import Final, Record
-from shared.messages import Profile, Status, question_key
-from shared.routing import StreamState, policy
+from shared.messages import Path, Profile, Status, question_key
 
-__all__ = ["Audit", "Violation", "audit", "audit_run"]
+__all__ = ["Ask", "Audit", "Violation", "asks_of", "audit", "audit_run"]
 
 _SLACK_S = 1e-6
 """Times are rounded to microseconds."""
+Key = tuple[str, int, int]
 
 
 class Violation(NamedTuple):
@@ -31,22 +33,30 @@ class Violation(NamedTuple):
     line: int
     """Of `records.jsonl`, from 1; 0 when it is about a record that is not there."""
     rule: str
-    """`causality`, `identity`, `window`, `unique`, `status` or `missing`."""
+    """`schema`, `causality`, `identity`, `window`, `unique`, `status` or `missing`; `data` of the folder."""
     sample: str
     path: str
     text: str
 
     def __str__(self) -> str:
-        return f"records.jsonl:{self.line}: {self.rule}: {self.sample} on {self.path}: {self.text}"
+        place = f"records.jsonl:{self.line}: " if self.line else ""
+        about = f"{self.sample} on {self.path}: " if self.sample else ""
+        return f"{place}{self.rule}: {about}{self.text}"
 
 
 class Audit(NamedTuple):
     """What the audit saw."""
 
     records: int
-    finals: int
+    """Lines, those that could not be read too."""
+    emissions: int
     """That count: of the highest attempts."""
+    finals: int
+    """That count."""
     superseded: int
+    """Finals of earlier attempts."""
+    owed: int
+    """Finals that the data set and the route ask for."""
     violations: tuple[Violation, ...]
 
     @property
@@ -59,65 +69,92 @@ class Ask(NamedTuple):
     """What the data set says of a question."""
 
     asked: AskedQuestion
-    path_names: Collection[str]
-    """Paths that owe a final."""
+    paths: tuple[Path, ...]
+    """That owe a final."""
 
 
 def audit_run(folder: RunFolder, *, complete: bool = True) -> Audit:
     """Audit a run folder; `complete` also demands a final on every path that a question owes."""
     config = config_of(folder.manifest().settings)
-    asks = _asks(folder.dataset(), config.system.route)
-    return audit(folder.iter_records(), asks, config.profile(), complete=complete)
+    return audit(folder.checked(), asks_of(folder.dataset(), config), config.profile(), complete=complete)
+
+
+def asks_of(dataset: Dataset, config: RunConfig) -> dict[Key, Ask]:
+    """Every question of a run by sample, turn and probe."""
+    asks = {}
+    for play in plan(dataset, config.ask_rules()):
+        for asked in questions(play, "audit"):
+            paths = decided(asked, config.system.route).paths
+            asks[asked.sample, asked.turn, asked.probe] = Ask(asked, paths)
+    return asks
 
 
 def audit(
-    records: Iterable[Record],
-    asks: Mapping[tuple[str, int, int], Ask],
-    profile: Profile,
-    *,
-    complete: bool = True,
+    records: Iterable[Record | BadLine], asks: Mapping[Key, Ask], profile: Profile, *, complete: bool = True
 ) -> Audit:
     """Check records in the order of their lines against what was to be asked."""
     found: list[Violation] = []
-    seen: dict[tuple[Final, int, int], int] = {}
-    highest: dict[int, int] = {}
+    ledger = _Ledger()
     count = 0
     for line, record in enumerate(records, 1):
         count = line
-        highest[record.play] = max(record.attempt, highest.get(record.play, 0))
-        ask = asks.get((record.sample, record.turn, record.probe))
-        for rule, text in _faults(record, ask.asked if ask else None, profile):
-            found.append(Violation(line, rule, record.sample, record.path, text))
-        if record.kind == "final":
-            slot = (record.final, record.play, record.attempt)
-            if slot in seen:
-                text = f"a second final; the first is on line {seen[slot]}"
-                found.append(Violation(line, "unique", record.sample, record.path, text))
-            seen.setdefault(slot, line)
-    effective = {final for final, play, attempt in seen if attempt == highest[play]}
-    if complete:
-        found += _missing(asks, effective)
-    return Audit(count, len(effective), len(seen) - len(effective), tuple(found))
-
-
-def _asks(dataset: Dataset, route: str) -> dict[tuple[str, int, int], Ask]:
-    decide = policy(route).decide
-    asks = {}
-    for sample in dataset.samples:
-        if sample.part not in ASKABLE:
+        if isinstance(record, BadLine):
+            found.append(Violation(line, "schema", "", "", f"{record.field}: {record.text}"))
             continue
-        for asked in to_questions(sample, "audit"):
-            paths = decide(asked.question, StreamState(t=asked.ask_s)).paths
-            asks[asked.sample, asked.turn, asked.probe] = Ask(asked, paths)
-    return asks
+        ask = asks.get((record.sample, record.turn, record.probe))
+        faults = list(_faults(record, ask.asked if ask else None, profile))
+        if first := ledger.enter(record, line):
+            kind = "final" if record.kind == "final" else f"emission of tick {record.tick}"
+            faults.append(("unique", f"a second {kind}; the first is on line {first}"))
+        found += [Violation(line, rule, record.sample, record.path, text) for rule, text in faults]
+    finals, emissions = ledger.counted()
+    if complete:
+        found += _missing(asks, finals)
+    owed = sum(len(ask.paths) for ask in asks.values())
+    return Audit(count, emissions, len(finals), ledger.finals - len(finals), owed, tuple(found))
+
+
+class _Ledger:
+    """Which records there are, by play and attempt."""
+
+    def __init__(self) -> None:
+        self.finals = 0
+        self._seen: dict[tuple[int, int], dict[tuple[Final, int | None], int]] = {}
+        self._highest: dict[int, int] = {}
+
+    def enter(self, record: Record, line: int) -> int:
+        """Note a record; gives the line of one like it that was there already, else 0."""
+        self._highest[record.play] = max(record.attempt, self._highest.get(record.play, 0))
+        held = self._seen.setdefault((record.play, record.attempt), {})
+        slot = (record.final, None if record.kind == "final" else record.tick)
+        first = held.setdefault(slot, line)
+        self.finals += record.kind == "final" and first == line
+        return 0 if first == line else first
+
+    def counted(self) -> tuple[set[Final], int]:
+        """Finals of the highest attempts, and the number of their emissions."""
+        finals, emissions = set(), 0
+        for play, attempt in self._highest.items():
+            for final, tick in self._seen.get((play, attempt), ()):
+                if tick is None:
+                    finals.add(final)
+                else:
+                    emissions += 1
+        return finals, emissions
 
 
 def _faults(record: Record, asked: AskedQuestion | None, profile: Profile) -> Iterator[tuple[str, str]]:
     if asked is None:
         yield "identity", f"turn {record.turn}, probe {record.probe} is no question of this run"
         return
+    times = steps(asked)
     yield from _identity(record, asked)
-    yield from _leaks(record, asked.ask_s)
+    if record.kind == "emission" and (record.tick is None or not 0 <= record.tick < len(times)):
+        yield "identity", f"tick {record.tick} is none of the {len(times)} times at which it was looked at"
+        return
+    looked = times[-1] if record.tick is None else times[record.tick]
+    yield from _timing(record, looked)
+    yield from _leaks(record, looked, asked.question.view_from)
     yield from _window(record, profile)
     if record.status is not Status.OK and not record.error:
         yield "status", f"is {record.status} and does not say why"
@@ -128,42 +165,54 @@ def _identity(record: Record, asked: AskedQuestion) -> Iterator[tuple[str, str]]
         yield "identity", f"key {record.key} is not that of its sample, turn and probe"
     if record.t_ask != asked.ask_s:
         yield "identity", f"was asked at {record.t_ask:g} s; the data set says {asked.ask_s:g} s"
-    if record.choice is not None and record.choice not in {option.key for option in asked.question.options}:
+    labels = {option.key for option in asked.question.options}
+    if record.choice is not None and labels and record.choice not in labels and record.choice != "wait":
         yield "identity", f"chose {record.choice!r}, which is no option"
 
 
-def _leaks(record: Record, t_ask: float) -> Iterator[tuple[str, str]]:
-    """By the data set's ask time."""
-    latest = max(record.frames_ts, default=0.0)
-    if latest > t_ask + _SLACK_S:
-        yield "causality", f"saw a frame of {latest:g} s, asked at {t_ask:g} s"
-    for note in record.notes:
-        if note.t_end > t_ask + _SLACK_S or note.t_start > note.t_end:
-            yield "causality", f"read a note of {note.t_start:g} to {note.t_end:g} s, asked at {t_ask:g} s"
-        if note.opening != record.opening:
-            yield "causality", f"read a note of another opening, {note.opening}"
+def _timing(record: Record, looked: float) -> Iterator[tuple[str, str]]:
+    """An emission is made at its tick, or after it where time does not wait."""
+    if record.kind == "final" or record.t_emit is None:
+        return
+    early = record.t_emit < looked - _SLACK_S
+    if early or (record.mode != "live" and record.t_emit > looked + _SLACK_S):
+        yield "causality", f"emitted at {record.t_emit:g} s, at the tick of {looked:g} s"
+
+
+def _leaks(record: Record, looked: float, view_from: float) -> Iterator[tuple[str, str]]:
+    """By the data set's own times."""
+    held = evidence_of(record)
+    at = "asked" if record.kind == "final" else "looked"
+    if held.seen_to_s is not None and held.seen_to_s > looked + _SLACK_S:
+        yield "causality", f"saw a frame of {held.seen_to_s:g} s, {at} at {looked:g} s"
+    if held.seen_from_s is not None and held.seen_from_s < view_from - _SLACK_S:
+        yield "causality", f"saw a frame of {held.seen_from_s:g} s, and may see from {view_from:g} s on"
+    if held.told_to_s is not None and held.told_to_s > looked + _SLACK_S:
+        text = f"read a note of {held.told_from_s or 0:g} to {held.told_to_s:g} s"
+        yield "causality", f"{text}, {at} at {looked:g} s"
+    if held.told_from_s is not None and held.told_from_s < view_from - _SLACK_S:
+        yield "causality", f"read a note of {held.told_from_s:g} s, and may see from {view_from:g} s on"
+    if held.foreign_notes:
+        others = sorted({note.opening for note in record.notes} - {record.opening})
+        yield "causality", f"read a note of another opening{', ' if others else ''}{', '.join(others)}"
 
 
 def _window(record: Record, profile: Profile) -> Iterator[tuple[str, str]]:
     """No more than the profile shows: as many frames, reaching as far back."""
     spec = profile.s1 if record.path == "s1" else profile.s2
-    if len(record.frames_idx) != len(record.frames_ts):
-        yield "window", f"{len(record.frames_idx)} frame indices for {len(record.frames_ts)} times"
-    if list(record.frames_ts) != sorted(set(record.frames_ts)):
-        yield "window", "frame times do not ascend"
-    if len(record.frames_ts) > spec.frames:
-        yield "window", f"saw {len(record.frames_ts)} frames; the profile shows {spec.frames}"
-    if record.frames_idx and record.frames_idx[-1] - record.frames_idx[0] > spec.reach:
-        yield (
-            "window",
-            f"looked back {record.frames_idx[-1] - record.frames_idx[0]} frames; the reach is {spec.reach}",
-        )
-    if record.path == "s2" and len(record.notes) > profile.recall.k:
-        yield "window", f"read {len(record.notes)} notes; the profile allows {profile.recall.k}"
+    held = evidence_of(record)
+    if held.fault:
+        yield "window", held.fault
+    if held.frames > spec.frames:
+        yield "window", f"saw {held.frames} frames; the profile shows {spec.frames}"
+    if held.reach > spec.reach:
+        yield "window", f"looked back {held.reach} frames; the reach is {spec.reach}"
+    if record.path == "s2" and held.notes > profile.recall.k:
+        yield "window", f"read {held.notes} notes; the profile allows {profile.recall.k}"
 
 
-def _missing(asks: Mapping[tuple[str, int, int], Ask], finals: Collection[Final]) -> Iterator[Violation]:
+def _missing(asks: Mapping[Key, Ask], finals: Collection[Final]) -> Iterator[Violation]:
     for (sample, turn, probe), ask in asks.items():
-        for path in ask.path_names:
+        for path in ask.paths:
             if (sample, turn, probe, path) not in finals:
                 yield Violation(0, "missing", sample, path, f"turn {turn}, probe {probe} has no final")

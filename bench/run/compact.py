@@ -49,6 +49,11 @@ def compacted(record: Record, answer: AnswerSpec | None) -> Record:
     kept = Compact(
         raw_hash=digest(record.raw),
         rationale_hash=digest(record.rationale),
+        question_hash=digest(record.question or ""),
+        history=len(record.history),
+        history_hash=digest([turn.model_dump(mode="json") for turn in record.history])
+        if record.history
+        else "",
         frames=len(times),
         frame_first=indices[0] if indices else None,
         frame_last=indices[-1] if indices else None,
@@ -63,7 +68,8 @@ def compacted(record: Record, answer: AnswerSpec | None) -> Record:
         if notes
         else "",
     )
-    dropped: dict[str, Any] = {"rationale": "", "frames_idx": (), "frames_ts": (), "notes": ()}
+    dropped: dict[str, Any] = {"rationale": "", "question": None, "history": ()}
+    dropped |= {"frames_idx": (), "frames_ts": (), "notes": ()}
     raw = record.raw if answer is None else _shortest(record.raw, answer)
     return record.model_copy(update={**dropped, "raw": raw, "compact": kept})
 

@@ -46,11 +46,6 @@ class ScoredLine(msgspec.Struct, frozen=True, gc=False):
     stages: dict[str, float] = {}
     """Wall-clock seconds by stage; stages that took none are left out."""
 
-    @property
-    def said(self) -> str:
-        """What is judged: the label that the system itself chose, else its text."""
-        return self.raw if self.choice is None else self.choice
-
 
 class _Turn(msgspec.Struct, frozen=True, gc=False):
     play: int

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.data.ask import AskedQuestion
-from shared.messages import Answer, Form, Note, Path, RouteStamp, Seconds, Status, Timings, Usage
+from shared.messages import Answer, Form, Note, PastTurn, Path, RouteStamp, Seconds, Status, Timings, Usage
 
 __all__ = [
     "RECORD_SCHEMA",
@@ -79,6 +79,11 @@ class Compact(BaseModel):
     raw_hash: str = ""
     """Of the text; where rules read it, `raw` holds the shortest text that reads the same."""
     rationale_hash: str = ""
+    question_hash: str = ""
+    """Of the text that was asked, where it was not the sample's."""
+    history: int = 0
+    """Earlier turns that were told."""
+    history_hash: str = ""
     frames: int = 0
     frame_first: int | None = None
     """Index of the first frame."""
@@ -128,7 +133,7 @@ class Record(BaseModel):
     t_ask: Seconds
     """Stream time of the ask."""
     t_emit: Seconds | None = None
-    """Stream time of the answer, from the broker's timestamps; live mode only."""
+    """Stream time of the answer: by the broker's timestamps in live mode; else the tick's, of emissions only."""
     raw: str = ""
     choice: str | None = None
     """The label that the system itself chose; what counts is parsed when scores are made."""
@@ -159,6 +164,20 @@ class Record(BaseModel):
     attempts: int = 1
     """How often a worker took the question up."""
     trace: str = ""
+    question: str | None = None
+    """The text that was asked, where it is not the sample's: a slot was filled, or an official poll put the words."""
+    history: tuple[PastTurn, ...] = ()
+    """Earlier turns of the chain, as they were told."""
+    gold_door: Literal["", "history", "evidence", "poll"] = ""
+    """By which door gold text left the bench; such records stand in no causal table."""
+    not_replayable: bool = False
+    """An earlier turn's answer came from another path: the route of one turn changed what the next was told."""
+    ticks: int | None = None
+    """Of the final of a standing question: at how many ticks it was to be looked at."""
+    answered: int | None = None
+    """At how many of them there was an answer."""
+    until_s: Seconds | None = None
+    """Stream time up to which it stood."""
     compact: Compact | None = None
     """In a compact record: what is left of text, frames and notes."""
 
@@ -186,8 +205,9 @@ def record_of(
     wait_s: float | None = None,
     latency_s: float | None = None,
     t_emit: float | None = None,
+    stamps: Mapping[str, Any] | None = None,
 ) -> Record:
-    """The record of an answer that came, with the bench's own timings."""
+    """The record of an answer that came, with the bench's own timings; `stamps` are further fields."""
     draft = answer.draft.model_dump() if answer.draft else {}
     return Record(
         **_head(asked, play, answer.path, answer.route),
@@ -205,6 +225,7 @@ def record_of(
         epoch=answer.epoch,
         attempts=answer.attempts,
         trace=answer.trace,
+        **(stamps or {}),
     )
 
 
@@ -218,9 +239,10 @@ def failure_record(
     route: RouteStamp | None = None,
     wait_s: float | None = None,
     latency_s: float | None = None,
+    stamps: Mapping[str, Any] | None = None,
 ) -> Record:
     """The final that the bench itself writes: a timeout, a refusal, or a source that failed."""
-    head = _head(asked, play, path, route or RouteStamp(route=""))
+    head = {**_head(asked, play, path, route or RouteStamp(route="")), **(stamps or {})}
     return Record(**head, status=status, error=error, wait_s=_rounded(wait_s), latency_s=_rounded(latency_s))
 
 

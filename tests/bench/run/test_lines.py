@@ -30,7 +30,6 @@ def test_a_line_says_what_the_whole_record_says(
     (line,) = _read(tmp_path_factory.mktemp("lines"), record)
     names = [name for name in ScoredLine.__struct_fields__ if name != "stages"]
     assert {name: getattr(line, name) for name in names} == {name: getattr(record, name) for name in names}
-    assert line.said == (raw if choice is None else choice)
 
 
 def test_stages_that_took_no_time_are_left_out(tmp_path: Path) -> None:
@@ -48,7 +47,7 @@ def test_superseded_attempts_do_not_count_and_a_torn_line_is_passed_over(tmp_pat
     folder = run_folder(tmp_path / "run", dataset(tmp_path, [a, b]), records)
     with folder.records_path.open("ab") as file:
         file.write(records[0].to_line()[:-1])
-    assert [(line.sample, line.said) for line in folder.scored()] == [("b", "C"), ("a", "B")]
+    assert [(line.sample, line.choice) for line in folder.scored()] == [("b", "C"), ("a", "B")]
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,6 @@ class Standing(NamedTuple):
     """Stream time up to which it is listened to; included."""
     due: tuple[Due, ...] = ()
     """In time order; empty for questions that are followed by their state."""
-    polls: int = 0
-    """How often it is asked at most, where it is asked at set times; 0: it is not."""
 
 
 class Item(NamedTuple):

@@ -42,6 +42,11 @@ def speaks_by_itself(part: Part, turn: Turn) -> bool:
     return part is Part.PROACTIVE and (turn.answer.form in _SPEAKING or turn.trigger is not None)
 
 
+def is_polled(turn: Turn, rules: Rules) -> bool:
+    """Whether an official protocol asks it at set times."""
+    return rules.proactive == "poll" and turn.trigger is not None and turn.trigger.poll is not None
+
+
 class _Maker:
     """Makes items; equal options and equal gold are held once."""
 
@@ -74,21 +79,14 @@ class _Maker:
     def _standing(self, sample: Sample, turn: Turn) -> Standing | None:
         if speaks_by_itself(sample.part, turn):
             until = self._until(sample, turn)
-            return Standing(until, tuple(_due(turn, until)), self._polls(turn))
+            return Standing(until, tuple(_due(turn, until)))
         if sample.part is Part.CLUE and self._rules.clue == "dense":
             return Standing(self._until(sample, turn))
         return None
 
-    def _polls(self, turn: Turn) -> int:
-        poll = turn.trigger.poll if turn.trigger else None
-        if self._rules.proactive != "poll" or poll is None:
-            return 0
-        return 1 + int((poll.to_s - poll.from_s) / poll.every_s + EPSILON_S)
-
     def _until(self, sample: Sample, turn: Turn) -> float:
-        poll = turn.trigger.poll if turn.trigger else None
-        if self._rules.proactive == "poll" and poll is not None:
-            return poll.to_s
+        if is_polled(turn, self._rules) and turn.trigger and turn.trigger.poll:
+            return max(turn.trigger.poll.to_s, turn.ask_s)
         until = turn.ask_s + self._rules.horizon_s
         if (duration := sample.streams[0].duration_s) is not None:
             until = min(until, duration)
@@ -102,12 +100,14 @@ class _Maker:
 def _next_asks(samples: Iterable[Sample], rules: Rules) -> dict[str, list[float]]:
     """By video, when its standing proactive questions are asked, in order."""
     asks: dict[str, list[float]] = {}
-    if rules.proactive == "poll":
-        return asks
     for sample in samples:
         if sample.part is Part.PROACTIVE:
             times = asks.setdefault(sample.video, [])
-            times += [turn.ask_s for turn in sample.turns if speaks_by_itself(sample.part, turn)]
+            times += [
+                turn.ask_s
+                for turn in sample.turns
+                if speaks_by_itself(sample.part, turn) and not is_polled(turn, rules)
+            ]
     return {video: sorted(times) for video, times in asks.items()}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bench.data.schema import AnswerForm, Part
 from bench.run.lines import ScoredLine
-from bench.scoring.answers import YES, is_positive, parse_answer
+from bench.scoring.answers import is_positive
 from bench.scoring.base import Emission, Item, ItemKey, PartScorer, Rules, Said, gold_at
 from bench.scoring.book import Book, Ledger
 from bench.scoring.items import has_gold
@@ -32,9 +32,7 @@ class _Standing:
 
     final: Said | None = None
     emissions: dict[int, Emission] = field(default_factory=dict)
-    """By tick; of a polled question by poll."""
-    polled: int = 0
-    status: Status = Status.OK
+    """By tick, or by poll."""
 
 
 class Reader:
@@ -59,8 +57,7 @@ class Reader:
     def read(self, lines: Iterable[ScoredLine]) -> None:
         """Join and judge; what is not in the data set is passed over."""
         for line in lines:
-            found = self._places.get((line.sample, line.turn, line.probe))  # type: ignore[call-overload]
-            found = found or self._places.get((line.sample, line.turn, 0))  # type: ignore[call-overload]
+            found = self._places.get(ItemKey(line.sample, line.turn, line.probe))
             if found is None:
                 continue
             part, place = found
@@ -88,7 +85,7 @@ class Reader:
         item = self._items[part][place]
         if item.standing is not None:
             self._stand(item, (part, line.path, place), line)
-        elif line.kind == "final" and line.probe == item.key.probe:
+        elif line.kind == "final":
             said = _said(item, line)
             if line.status == "ok" and _is_text(item):
                 self._texts.setdefault((part, line.path, place), said)
@@ -105,9 +102,7 @@ class Reader:
 
     def _stand(self, item: Item, key: tuple[Part, str, int], line: ScoredLine) -> None:
         held = self._standing.setdefault(key, _Standing())
-        if item.standing is not None and item.standing.polls:
-            _poll(held, line)
-        elif line.kind == "final":
+        if line.kind == "final":
             held.final = held.final or _said(item, line)
         elif line.speak is not False:
             tick = line.tick or 0
@@ -120,9 +115,9 @@ class Reader:
         for (part, path, place), said in self._texts.items():
             self._judge(part, path, place, said)
         for (part, path, place), held in self._standing.items():
-            whole = _whole(self._items[part][place], held)
-            if whole is not None:
-                self._judge(part, path, place, whole)
+            if held.final is not None:
+                emissions = tuple(sorted(held.emissions.values()))
+                self._judge(part, path, place, held.final._replace(emissions=emissions))
         self._texts.clear()
         self._standing.clear()
 
@@ -150,27 +145,3 @@ def _raw(item: Item, line: ScoredLine) -> str:
 def _said(item: Item, line: ScoredLine) -> Said:
     status = Status(line.status)
     return Said(_raw(item, line), status, line.t_emit if line.mode == "live" else None)
-
-
-def _poll(held: _Standing, line: ScoredLine) -> None:
-    """One answer to a polled question: the first yes is when it spoke."""
-    if line.kind != "final":
-        return
-    held.polled += 1
-    if line.status != "ok":
-        held.status = Status(line.status)
-    elif parse_answer(line.raw, AnswerForm.YES_NO, ()).value == YES:
-        held.emissions[line.probe] = Emission(line.t_ask, line.raw)
-
-
-def _whole(item: Item, held: _Standing) -> Said | None:
-    """All that was said to a standing question; null while it has no final."""
-    standing = item.standing
-    if standing is not None and standing.polls:
-        if not held.emissions and held.polled < standing.polls:
-            return None
-        first = min(held.emissions.values(), default=None)
-        return Said("", held.status, emissions=(first,) if first is not None else ())
-    if held.final is None:
-        return None
-    return held.final._replace(emissions=tuple(sorted(held.emissions.values())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +42,9 @@ def score_file(
         bool, typer.Option("--partial", help="Leave out bad lines; show numbers though answers are missing.")
     ] = False,
     text: Annotated[Matcher, typer.Option(help="How free text is compared.")] = Matcher.NORMALISED,
+    horizon: Annotated[
+        float, typer.Option(min=1e-3, help="Causal: seconds for which a standing question stands, at most.")
+    ] = 60.0,
     clue: Annotated[
         Path | None, typer.Option(help="CG-Bench: predictions made from the clue intervals alone.")
     ] = None,
@@ -53,12 +56,26 @@ def score_file(
     """
     from bench.data.dataset import load_dataset
     from bench.files import canonical, write_atomic
+    from bench.report import print_scores
     from bench.report.official import print_official
-    from bench.scoring.scorefile import score_file_official
+    from bench.scoring.scorefile import Asked, score_causal, score_officially
     from bench.scoring.text import text_matcher
+    from shared.errors import ConfigError
 
-    dataset, matcher = load_dataset(samples), text_matcher(text)
-    scores = score_file_official(dataset, predictions, text=matcher, partial=partial, clue=clue)
-    if json is not None:
-        write_atomic(json, (canonical(scores.model_dump(mode="json")) + "\n").encode())
-    print_official(scores)
+    if clue is not None and profile is not Rules.OFFICIAL:
+        raise ConfigError("--clue is a rule of CG-Bench: use it with --profile official")
+    dataset = load_dataset(samples)
+    asked = Asked(text_matcher(text), partial, horizon)
+
+    def keep(body: dict[str, Any]) -> None:
+        if json is not None:
+            write_atomic(json, (canonical(body) + "\n").encode("utf-8", "replace"))
+
+    if profile is Rules.OFFICIAL:
+        found = score_officially(dataset, predictions, asked, clue=clue)
+        keep(found.model_dump(mode="json"))
+        print_official(found)
+    else:
+        scores = score_causal(dataset, predictions, asked)
+        keep(scores.model_dump(mode="json"))
+        print_scores(scores)

@@ -6,17 +6,43 @@ benchmark's own, by its profile. What is missing lowers coverage, and below full
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 from bench.data.dataset import Dataset
-from bench.scoring.official import OfficialTable, score_official
+from bench.data.schema import Sample
+from bench.run.config import RunConfig
+from bench.run.lines import ScoredLine
+from bench.scoring.answers import Grader
+from bench.scoring.base import ItemKey, Rules
+from bench.scoring.items import items_of
+from bench.scoring.official import Case, OfficialTable, cases_of, is_free, score_official
 from bench.scoring.official.base import Value
 from bench.scoring.official.cgbench import clue_recovery
+from bench.scoring.official.emissions import emissions_of
+from bench.scoring.official.responses import text_of
 from bench.scoring.predictions import Predictions
+from bench.scoring.score import score
+from bench.scoring.scores import Scores
 from bench.scoring.text import NORMALISED, TextMatcher
 from shared.errors import ConfigError
 
-__all__ = ["FileCoverage", "OfficialFileScores", "score_file_official"]
+__all__ = ["Asked", "FileCoverage", "FileScores", "OfficialFileScores", "score_causal", "score_officially"]
+
+PATH = "predicted"
+"""Instead of S1 and S2."""
+
+
+class Asked(NamedTuple):
+    """How a file is to be scored."""
+
+    text: TextMatcher = NORMALISED
+    """How free text is compared."""
+    partial: bool = False
+    """Leave out lines that can't be used, and show figures below full coverage."""
+    horizon_s: float = 60.0
+    """Causal: how long a standing question stands at most, seconds of stream time."""
 
 
 class FileCoverage(Value):
@@ -30,10 +56,11 @@ class FileCoverage(Value):
     left_out: dict[str, int]
     """Lines that could not be used, by kind: `unknown`, `duplicate`, `malformed`."""
 
-    @property
-    def complete(self) -> bool:
-        """Whether everything is answered."""
-        return self.answered == self.owed
+
+class FileScores(Scores):
+    """What `dsb score-file --profile causal` writes: as `scores.json` of a run."""
+
+    coverage: FileCoverage
 
 
 class OfficialFileScores(Value):
@@ -60,40 +87,99 @@ class OfficialFileScores(Value):
         return self.complete or self.partial
 
 
-def score_file_official(
-    dataset: Dataset,
-    path: Path,
-    *,
-    text: TextMatcher = NORMALISED,
-    partial: bool = False,
-    clue: Path | None = None,
-    blind: bool = True,
+def score_officially(
+    dataset: Dataset, path: Path, asked: Asked, *, clue: Path | None = None
 ) -> OfficialFileScores:
     """Score a file by the benchmarks' own rules; raises `DataError`, `ConfigError`, `ModelError`.
 
     `clue` holds the same system's answers when it was shown the clue intervals only (CG-Bench).
     """
-    with Predictions(path, dataset, partial=partial) as held:
-        table = score_official(dataset.samples, held.of, text=text, blind=blind)
-        coverage = coverage_of(held)
+    with Predictions(path, dataset, partial=asked.partial) as held:
+        table = score_official(dataset.samples, held.of, text=asked.text)
+        coverage = _coverage(held)
     if not table.profiles:
         raise ConfigError(f"{dataset.path}: no sample names official rules: use --profile causal")
-    long, short = table.of("cg-bench@1"), _clue_accuracy(dataset, clue, partial=partial)
+    long, short = table.of("cg-bench@1"), _clue_accuracy(dataset, clue, asked)
     return OfficialFileScores(
         data=dataset.name,
         data_hash=dataset.hash,
         errata=dataset.errata,
         coverage=coverage,
         complete=table.complete,
-        partial=partial,
+        partial=asked.partial,
         scores=table,
         clue_accuracy=short,
         clue_recovery=clue_recovery(long.value if long else None, short),
     )
 
 
-def coverage_of(held: Predictions) -> FileCoverage:
-    """How well a file of predictions covers its data set."""
+def score_causal(dataset: Dataset, path: Path, asked: Asked) -> FileScores:
+    """Score a file by this project's rules, as a run is; raises `DataError`, `ModelError`.
+
+    An answer with `t_emit` is judged by the gold of that time. What is said by itself after a question's
+    horizon is not heard.
+    """
+    rules = Rules(
+        profile=RunConfig().profile(),
+        owes=(PATH,),
+        horizon_s=asked.horizon_s,
+        grader=Grader(asked.text),
+    )
+    with Predictions(path, dataset, partial=asked.partial) as held:
+        judged = score(dataset.samples, _lines(dataset, held, rules), rules)
+        coverage = _coverage(held)
+    return FileScores(
+        run=path.name,
+        mode="predictions made elsewhere",
+        route="none",
+        data=dataset.name,
+        data_hash=dataset.hash,
+        errata=dataset.errata,
+        partial=asked.partial,
+        scores=judged.table,
+        coverage=coverage,
+    )
+
+
+def _lines(dataset: Dataset, held: Predictions, rules: Rules) -> Iterator[ScoredLine]:
+    """The predictions as records of a run that plays every sample once."""
+    heard = {item.key: item.standing.until for item in items_of(dataset.samples, rules) if item.standing}
+    for number, sample in enumerate(dataset.samples):
+        for case in cases_of(sample, number, held.of):
+            if not case.missing:
+                yield from _records(case, heard.get(ItemKey(sample.id, case.turn, case.probe)))
+
+
+def _records(case: Case, until: float | None) -> Iterator[ScoredLine]:
+    """The records of one question; `until` is the end of a standing one."""
+    if not is_free(case.of):
+        last = case.predictions[-1]
+        yield _line(case, raw=text_of(last.text), t_emit=last.t_emit, live=last.t_emit is not None)
+        return
+    said = [item for item in emissions_of(case) if until is None or item[0] <= until]
+    for tick, (t, text) in enumerate(said):
+        yield _line(case, kind="emission", raw=text, t_emit=t, tick=tick, speak=True)
+    yield _line(case)
+
+
+def _line(case: Case, *, live: bool = False, **fields: Any) -> ScoredLine:
+    sample: Sample = case.sample
+    return ScoredLine(
+        play=0,
+        attempt=1,
+        sample=sample.id,
+        turn=case.turn,
+        probe=case.probe,
+        form=case.of.answer.form.value,
+        path=cast(Any, PATH),  # a path of its own: nobody's S1 or S2
+        status="ok",
+        t_ask=case.t_ask,
+        mode="live" if live else "offline",
+        **fields,
+    )
+
+
+def _coverage(held: Predictions) -> FileCoverage:
     return FileCoverage(
         file=held.path.name,
         lines=held.lines,
@@ -103,10 +189,10 @@ def coverage_of(held: Predictions) -> FileCoverage:
     )
 
 
-def _clue_accuracy(dataset: Dataset, clue: Path | None, *, partial: bool) -> float | None:
+def _clue_accuracy(dataset: Dataset, clue: Path | None, asked: Asked) -> float | None:
     if clue is None:
         return None
-    with Predictions(clue, dataset, partial=partial) as held:
+    with Predictions(clue, dataset, partial=asked.partial) as held:
         scores = score_official(dataset.samples, held.of, blind=False).of("cg-bench@1")
     if scores is None:
         raise ConfigError(f"{dataset.path}: --clue needs samples of CG-Bench, and it holds none")

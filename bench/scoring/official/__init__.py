@@ -7,7 +7,14 @@ from bench.scoring.official.blind import BlindScore
 from bench.scoring.official.counts import mra, streaming_score
 from bench.scoring.official.profiles import PROFILES
 from bench.scoring.official.sections import SectionScore
-from bench.scoring.official.table import OfficialTable, ProfileScores, as_said, is_free, score_official
+from bench.scoring.official.table import (
+    OfficialTable,
+    ProfileScores,
+    as_said,
+    cases_of,
+    is_free,
+    score_official,
+)
 
 __all__ = [
     "PROFILES",  # by name, such as `ovo.crr@1`
@@ -22,6 +29,7 @@ __all__ = [
     "SectionScore",  # a figure over several tasks
     "TaskLine",  # one task of a score
     "as_said",  # what a run's system said, in official words
+    "cases_of",  # the cases of a sample
     "is_free",  # whether a turn's timing is free
     "mra",  # mean relative accuracy of a count
     "score_official",  # a whole data set

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.scoring.ladder import Rung, parse_choice
 from bench.scoring.official.answers import PerAnswer
 from bench.scoring.official.base import Case, OfficialProfile, OfficialScores, Scorer, Tally, mean
 from bench.scoring.official.batch import Batch
+from bench.scoring.official.emissions import emissions_of
 from bench.scoring.official.gold import text as gold_text
 from bench.scoring.text import TextAsk, TextMatcher
 
@@ -107,13 +108,7 @@ class Span(NamedTuple):
 
 def alerts_of(case: Case) -> list[float]:
     """Times of the alerts, in order: what was emitted, or times given as a number, a numeral or a list of them."""
-    found: list[float] = []
-    for item in case.predictions:
-        if item.t_emit is not None:
-            found += [] if item.text is None else [item.t_emit]
-        else:
-            found += _times(item.text)
-    return sorted(found)
+    return [t for t, _ in emissions_of(case)]
 
 
 def overlap(first: Span, second: Span) -> float:
@@ -158,17 +153,6 @@ def _span(case: Case) -> Span | None:
     if trigger is None or not trigger.gold_spans:
         return None
     return Span(trigger.gold_spans[0].from_s, trigger.gold_spans[0].to_s)
-
-
-def _times(value: Any) -> list[float]:
-    if isinstance(value, list | tuple):
-        return [t for item in value for t in _times(item)]
-    if isinstance(value, bool) or value is None or isinstance(value, dict):
-        return []
-    try:
-        return [float(value)]
-    except ValueError:
-        return []
 
 
 def _spelled(case: Case) -> str:

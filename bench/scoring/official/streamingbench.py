@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bench.scoring.official.answers import Left, PerAnswer
 from bench.scoring.official.base import Case, OfficialProfile, OfficialScores, Scorer, mean
+from bench.scoring.official.emissions import spoke
 from bench.scoring.official.gold import letter
 from bench.scoring.official.responses import text_of
 from bench.scoring.text import TextMatcher
@@ -41,12 +42,9 @@ def first_output(case: Case) -> Output | None:
     the response to the poll of its index, an output when "yes" is in it, whatever the case of its letters. Of
     several responses at that time the last one counts: after a yes the answer itself is asked for.
     """
-    timed = [(case.time_of(item), item) for item in case.predictions]
-    timed.sort(key=lambda pair: pair[0])
+    timed = sorted(((case.time_of(item), item) for item in case.predictions), key=lambda pair: pair[0])
     for t, item in timed:
-        said = text_of(item.text)
-        spoke = "yes" in said.lower() if item.t_emit is None else item.text is not None and not _no(said)
-        if spoke:
+        if spoke(item):
             return Output(t, [text_of(other.text) for at, other in timed if at == t][-1])
     return None
 
@@ -76,10 +74,6 @@ class Proactive:
             return None
         output = first_output(case)
         return float(output is not None and abs(output.t - trigger.gold_s[0]) <= TOLERANCE_S)
-
-
-def _no(said: str) -> bool:
-    return said.strip().rstrip(".!").casefold() == "no"
 
 
 def _choice(profile: str, text: TextMatcher) -> Scorer:

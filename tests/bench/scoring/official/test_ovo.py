@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from official_kit import SAID_NOTHING, choice_turn, make, said, score, value
 
-from bench.data.schema import AnswerForm, AnswerSpec, Gold, Sample, Turn
+from bench.data.schema import AnswerForm, AnswerSpec, Gold, Sample, Scoring, Turn
 from bench.scoring.official import PROFILES, Case, Prediction, score_official
 from bench.scoring.official.ovo import BACKWARD, FORWARD, REALTIME
 
@@ -121,13 +121,8 @@ def test_always_yes_gives_the_figures_that_it_gives_on_the_public_file(
 
 
 def test_the_file_s_own_gold_wins_where_it_contradicts_its_times() -> None:
-    sample = count_sample(3).model_copy(
-        update={
-            "source": count_sample(3).source.model_copy(
-                update={"native": {"task": "REC", "test_info": [{"realtime": 9, "count": 4}]}}
-            )
-        }
-    )
+    scoring = Scoring(profile=REC, params={"probe_gold": {"0/0": 4}})
+    sample = count_sample(3).model_copy(update={"scoring": scoring})
     assert value(REC, said(sample, "4")) == 1
     assert value(REC, said(sample, "3")) == 0
 

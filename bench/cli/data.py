@@ -34,14 +34,21 @@ def synth(
     videos: Annotated[int, typer.Option(min=1, help="How many videos.")] = 8,
     part: Annotated[
         list[str] | None,
-        typer.Option("--part", help="realtime or reasoning; both by default. May be repeated."),
+        typer.Option("--part", help="One of the five parts; all by default. May be repeated."),
     ] = None,
-    per_video: Annotated[int, typer.Option(min=1, help="Questions of each part a video, at most.")] = 5,
+    per_video: Annotated[
+        int, typer.Option(min=1, help="Questions or chains of each part a video, at most.")
+    ] = 5,
     shortest: Annotated[float, typer.Option(min=10, help="Seconds of the shortest video.")] = 45.0,
     longest: Annotated[float, typer.Option(min=10, help="Seconds of the longest video.")] = 60.0,
     long: Annotated[float | None, typer.Option(min=10, help="One more video of so many seconds.")] = None,
     level: Annotated[
-        int, typer.Option(min=1, max=3, help="Difficulty: objects also move (2), change colour (3).")
+        int,
+        typer.Option(
+            min=1,
+            max=5,
+            help="Difficulty: objects also move (2), change colour (3), are many and alike (4), get hidden (5).",
+        ),
     ] = 2,
 ) -> None:
     """Make a synthetic data set: H.264 files with questions and exact gold.

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import bench.data.world as world
 import shared.video.synth as scenes
 from bench.data.dataset import Dataset, load_dataset, save_dataset
-from bench.data.schema import AnswerSpec, Evidence, Gold, Part, Sample, Source, Span, Stream, Turn
+from bench.data.schema import Part, Sample, Stream
+from bench.data.synth_samples import samples_of
 from bench.files import cache_dir, canonical, write_atomic
 from shared.errors import ConfigError, DataError
-from shared.messages import Option
 
 __all__ = ["DEMO", "Recipe", "build", "demo", "open_dataset"]
 
@@ -34,15 +34,16 @@ class Recipe(NamedTuple):
     split: str = "test"
     """`train`, `validation` or `test`: their seeds never meet."""
     videos: int = 8
-    parts: tuple[str, ...] = (Part.REALTIME, Part.REASONING)
+    parts: tuple[str, ...] = tuple(Part)
     per_video: int = 5
-    """Questions of each part a video, at most."""
+    """Questions (or chains) of each part a video, at most."""
     duration_s: tuple[float, float] = (45.0, 60.0)
     """Shortest and longest video; the others lie evenly between."""
     long_s: float | None = None
     """One more video of this length, which outlasts every window."""
     level: int = 2
-    """Difficulty: 1 objects come and go, 2 they also move, 3 they also change colour."""
+    """Difficulty: 1 objects come and go, 2 they also move, 3 they also change colour, 4 more of them and several of a
+    kind, 5 some are hidden for a while."""
 
     def durations(self) -> list[float]:
         """Whole seconds, one a video."""
@@ -52,8 +53,8 @@ class Recipe(NamedTuple):
         return lengths + ([self.long_s] if self.long_s else [])
 
 
-DEMO = Recipe(videos=8, per_video=5, duration_s=(45.0, 60.0), long_s=120.0)
-"""The set of `dsb demo`: 90 questions about nine videos; the last one outlasts S2's window by far."""
+DEMO = Recipe(videos=8, per_video=4, duration_s=(45.0, 60.0), long_s=120.0)
+"""The set of `dsb demo`: all five parts, nine videos; the last one outlasts S2's window by far."""
 
 
 def build(
@@ -87,10 +88,10 @@ def _check(recipe: Recipe) -> None:
     except ValueError as error:
         known = ", ".join(world.Split)
         raise ConfigError(f"split {recipe.split!r} is unknown: choose one of {known}") from error
-    unknown = [part for part in recipe.parts if part not in world.TASKS]
+    unknown = [part for part in recipe.parts if part not in list(Part)]
     if unknown or not recipe.parts:
-        text = f"part {unknown[0]!r} has no synthetic questions" if unknown else "no part is named"
-        raise ConfigError(f"{text}: choose from {', '.join(world.TASKS)}")
+        text = f"part {unknown[0]!r} is unknown" if unknown else "no part is named"
+        raise ConfigError(f"{text}: choose from {', '.join(Part)}")
     if recipe.videos < 1 or recipe.per_video < 1 or recipe.seed < 0:
         raise ConfigError("videos and per_video must be at least 1, the seed at least 0")
     if not 10 <= recipe.duration_s[0] <= recipe.duration_s[1]:
@@ -100,7 +101,12 @@ def _check(recipe: Recipe) -> None:
 
 def _code_hash() -> str:
     """Of all code that a set depends on."""
-    files = [*sorted(Path(__file__).parent.glob("world*.py")), Path(scenes.__file__), Path(__file__)]
+    here, there = Path(__file__).parent, Path(scenes.__file__).parent
+    files = [
+        *sorted(here.glob("world*.py")),
+        *sorted(there.glob("synth*.py")),
+        *sorted(here.glob("synth*.py")),
+    ]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
@@ -154,7 +160,9 @@ def _make(
         sha = _encode(scene, folder / name)
         sizes[name] = (folder / name).stat().st_size
         stream = Stream(uri=name, duration_s=duration, sha256=sha)
-        samples += _samples(scene, stream, recipe)
+        samples += samples_of(
+            scene, stream, parts=recipe.parts, split=recipe.split, seed=recipe.seed, n=recipe.per_video
+        )
         if progress is not None:
             progress(number + 1, len(durations))
     if not samples:
@@ -171,49 +179,7 @@ def _encode(scene: scenes.Scene, path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.part.mp4")
     world.encode_video(scene, partial)
-    sha = hashlib.sha256(partial.read_bytes()).hexdigest()
+    with partial.open("rb") as file:
+        sha = hashlib.file_digest(file, "sha256").hexdigest()
     partial.replace(path)
     return sha
-
-
-def _samples(scene: scenes.Scene, stream: Stream, recipe: Recipe) -> list[Sample]:
-    """One sample a question, in order of ask time."""
-    found = [
-        (question, part, number)
-        for part in recipe.parts
-        for number, question in enumerate(_questions(scene, part, recipe))
-    ]
-    found.sort(key=lambda item: (item[0].ask_s, item[1], item[2]))
-    return [_sample(question, stream, recipe.split, scene, number) for question, _, number in found]
-
-
-def _questions(scene: scenes.Scene, part: str, recipe: Recipe) -> Sequence[world.WorldQuestion]:
-    name = next(known for known in world.TASKS if known == part)
-    return world.questions(scene, name, seed=recipe.seed, n=recipe.per_video)
-
-
-def _sample(
-    asked: world.WorldQuestion, stream: Stream, split: str, scene: scenes.Scene, number: int
-) -> Sample:
-    spans = [Gold(from_s=g.from_s, to_s=g.to_s, value=g.key) for g in asked.gold_spans]
-    answer = AnswerSpec(
-        options=tuple(Option(key=choice.key, text=choice.text) for choice in asked.options),
-        gold=tuple(spans) or (Gold(value=asked.gold),),
-    )
-    turn = Turn(
-        question=asked.text,
-        ask_s=asked.ask_s,
-        answer=answer,
-        evidence=tuple(Evidence(span=Span(from_s=a, to_s=b)) for a, b in asked.evidence),
-        ability=asked.difficulty,
-    )
-    pointer = f"{split}/{scene.seed}/{asked.part}/{number}"
-    digest = hashlib.sha1(canonical(turn.model_dump(mode="json")).encode()).hexdigest()[:8]
-    return Sample(
-        id=f"synth/{pointer}#{digest}",
-        part=Part(asked.part),
-        task=asked.task.value,
-        streams=(stream,),
-        turns=(turn,),
-        source=Source(bench="synth", subset=split, pointer=pointer),
-    )

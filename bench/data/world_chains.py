@@ -1,8 +1,8 @@
 """`sequential`: chains of three or four questions about one rare object; later ones name it by an earlier answer.
 
 The first asks what the object is that wears something common ("What shape is the blue object now?": a star, the only
-one of the stream). The others hold a slot for that answer, and ask where it is or, once it has left, was: a question about its
-colour would be answered by the first one's text. With the slot rightly filled each is an ordinary question.
+one of the stream). The others hold a slot for that answer, and ask where the object is or, once it has left, was: its
+colour would be told by the text of the first. With the slot rightly filled each is an ordinary question.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class WatchQuestion:
     gold_s: tuple[float, ...]
     """Every time at which it becomes true between the two; empty where it never does."""
     spans: tuple[TrueSpan, ...]
-    """While it is true; evidence, as far as the request stands."""
+    """While it is true, from the ask on, over the whole horizon: if the next request isn't made, this one stands on."""
     level: int
 
     @property
@@ -126,4 +126,5 @@ def _question(watch: Watch, spans: Sequence[TrueSpan], share: _Share, level: int
     starts = [span.from_s for span in during]
     if any(b - a < MIN_APART_S for a, b in pairwise(starts)):
         return None
-    return WatchQuestion(watch, share.ask_s, share.until_s, tuple(map(float, starts)), tuple(during), level)
+    whole = tuple(span for span in spans if share.ask_s < span.from_s < share.ask_s + HORIZON_S)
+    return WatchQuestion(watch, share.ask_s, share.until_s, tuple(map(float, starts)), whole, level)

@@ -17,7 +17,7 @@ from bench.run.driver import play, prepare
 from bench.scoring.score import score_run
 from bench.scoring.scores import PartScores, ScoreTable, Slice
 
-_RECIPE = Recipe(seed=40, videos=14, per_video=8, duration_s=(40.0, 60.0))
+_RECIPE = Recipe(seed=40, videos=14, parts=("realtime", "reasoning"), per_video=8, duration_s=(40.0, 60.0))
 _LONG = Recipe(seed=90, videos=10, parts=("reasoning",), per_video=8, duration_s=(110.0, 120.0))
 
 

@@ -12,7 +12,7 @@ from bench.run.records import Final
 @pytest.fixture(scope="session")
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     """Four short videos, so that four openings play at once."""
-    recipe = Recipe(seed=1, videos=4, per_video=2, duration_s=(16.0, 40.0))
+    recipe = Recipe(seed=1, videos=4, parts=("realtime", "reasoning"), per_video=2, duration_s=(16.0, 40.0))
     return Kit(tmp_path_factory.mktemp("stack"), recipe)
 
 

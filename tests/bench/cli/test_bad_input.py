@@ -46,7 +46,7 @@ def mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("set")
-    build(folder, Recipe(seed=2, videos=1, per_video=2, duration_s=(20.0, 20.0)))
+    build(folder, Recipe(seed=2, videos=1, parts=("realtime",), per_video=2, duration_s=(20.0, 20.0)))
     return folder
 
 
@@ -127,7 +127,8 @@ def test_an_unknown_service(mistake: Dsb) -> None:
 
 
 def test_a_full_disk_ends_the_run_in_one_line_and_keeps_what_was_written(tmp_path: Path) -> None:
-    data = build(tmp_path / "set", Recipe(seed=4, videos=1, per_video=5, duration_s=(40.0, 40.0))).path
+    recipe = Recipe(seed=4, videos=1, parts=("realtime", "reasoning"), per_video=5, duration_s=(40.0, 40.0))
+    data = build(tmp_path / "set", recipe).path
     save(tmp_path / "model")
     models = f"s1: {{path: {tmp_path / 'model'}}}, s2: {{path: {tmp_path / 'model'}}}"
     path = config(tmp_path, f"dataset: {{path: {data}}}\nmodel: {{{models}}}\n")

@@ -72,7 +72,7 @@ def test_doctor_says_what_is_here(dsb: Dsb) -> None:
 def test_an_offline_run_prints_its_table_and_can_be_scored_and_checked_again(
     dsb: Dsb, tmp_path: Path
 ) -> None:
-    build(tmp_path / "set", Recipe(seed=3, videos=1, per_video=1, duration_s=(15.0, 15.0)))
+    build(tmp_path / "set", Recipe(seed=3, videos=1, parts=("realtime",), per_video=1, duration_s=(15.0, 15.0)))
     save(tmp_path / "model")
     model = f"{{path: {tmp_path / 'model'}}}"
     (tmp_path / "run.yaml").write_text(f"dataset: {{path: set}}\nmodel: {{s1: {model}, s2: {model}}}\n")

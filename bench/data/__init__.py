@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bench.data.ask import AskedQuestion, to_questions
+from bench.data.ask import AskedQuestion, AskRules, to_questions
 from bench.data.dataset import Dataset, load_dataset, save_dataset
 from bench.data.schema import Part, Sample, Turn
 
 __all__ = [
+    "AskRules",
     "AskedQuestion",
     "Dataset",
     "Part",

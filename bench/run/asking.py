@@ -1,33 +1,33 @@
-"""The questions of one opening: each is asked until its finals are here, and recorded once.
+"""Asking over the broker: each question is sent until its answers are here.
 
-The bench alone owns a question. It sends the same ask again, with growing pauses, until every final is here;
-every hop behind it is idempotent by key. Only the bench writes `timeout`, and only when nothing moves any
-more.
+The bench alone owns a question. It sends the same ask again, with growing pauses, until what it waits for is here;
+every hop behind it is idempotent by key. A question that is told different things on different paths is sent to each
+path by itself.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from bench.data import AskedQuestion
-from bench.run.plan import decided
-from bench.run.records import Play as PlayStamp
-from bench.run.records import Record, failure_record, record_of
+from bench.run.book import Book
+from bench.run.polling import as_tick, poll, reply, said_yes
 from bench.run.session import Final, Session
 from shared import subjects
 from shared.errors import NoResponders, TransportError
 from shared.logs import get_logger
-from shared.messages import Ask, AskReply, Path, RouteStamp, Status
+from shared.messages import Ask, AskReply, Path, Question, Status
 
-__all__ = ["Asking", "Emitted", "Write"]
+__all__ = ["Asking", "Emitted", "Over"]
 
-Write = Callable[[Record], None]
-"""Makes a record durable before it returns."""
 Emitted = Callable[[Final], float | None]
 """The stream time of an answer (live mode), else None."""
+Over = Callable[[], str]
+"""Why there is no sense in waiting any longer; empty while there is."""
 
 _UNHEARD_S = 0.3
 _GROWTH = 1.6
@@ -36,117 +36,192 @@ _LONGEST = 5.0
 
 
 @dataclass
-class _Asked:
-    item: AskedQuestion
+class _Sending:
+    """One question on its way to one path, or to all of them."""
+
+    question: Question
     paths: tuple[Path, ...]
-    route: RouteStamp
-    """As decided here; the router's own decision stands in the answers that it led to."""
-    trace: str
-    """W3C `traceparent`: one a question, in every message about it."""
+    only: Path | None = None
+    trace: str = field(default_factory=lambda: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
+    """W3C `traceparent`: one a sending, in every message about it."""
     first: float = 0.0
     """When it was first sent, on this process's monotonic clock."""
     sent: float = 0.0
     """When the sending that was accepted went out."""
     accepted: bool = False
-    recorded: set[Path] = field(default_factory=set)
+    refused: str = ""
 
 
 class Asking:
-    """Asks and records; `session` must call `on_final` for each final that comes."""
+    """Asks, and hands answers to the book; `session` must call `on_answer` for each answer that comes."""
 
     def __init__(
         self,
-        items: Iterable[AskedQuestion],
+        book: Book,
         *,
-        stamp: PlayStamp,
         route: str,
         retry_s: float,
-        write: Write,
         emitted: Emitted = lambda final: None,
     ) -> None:
-        self._asked = {item.key: _asked(item, route) for item in items}
-        self._stamp, self._route, self._retry_s = stamp, route, retry_s
-        self._write, self._emitted = write, emitted
-        self._log = get_logger(stream=stamp.opening)
+        self.book = book
+        self._route, self._retry_s, self._emitted = route, retry_s, emitted
+        self._sendings: dict[tuple[str, Path], _Sending] = {}
+        self._log = get_logger()
 
-    def on_final(self, final: Final) -> None:
-        """Record a final, unless one of this question and path is recorded already."""
-        asked = self._asked.get(final.answer.key)
-        if asked is None or final.answer.path in asked.recorded:
-            return
-        record = record_of(
-            final.answer,
-            asked.item,
-            play=self._stamp,
-            wait_s=asked.sent - asked.first,
-            latency_s=final.at.here - asked.sent,
-            t_emit=self._emitted(final),
+    def on_answer(self, final: Final) -> None:
+        """Record an answer, unless it is recorded already."""
+        answer = final.answer
+        sending = self._sendings.get((answer.key, answer.path))
+        t_emit = self._emitted(final)
+        # A live tick has no ask of its own: what counts there is when it was emitted.
+        timed = sending is not None and (answer.n == "final" or t_emit is None)
+        self.book.heard(
+            answer,
+            wait_s=sending.sent - sending.first if sending else None,
+            latency_s=final.at.here - sending.sent if sending and timed else None,
+            t_emit=t_emit,
         )
-        self._write(record)
-        asked.recorded.add(final.answer.path)
 
-    def fail(self, key: str, status: Status, error: str, only: Iterable[Path] | None = None) -> None:
+    def fail(self, key: str, status: Status, error: str) -> None:
         """Record what the bench itself has to say of every path that has no final yet."""
-        asked = self._asked[key]
-        for path in asked.paths if only is None else only:
-            if path in asked.recorded:
-                continue
-            took = time.monotonic() - asked.sent if asked.sent else None
-            record = failure_record(
-                asked.item,
-                play=self._stamp,
-                path=path,
-                status=status,
-                error=error,
-                route=asked.route,
-                latency_s=took,
-            )
-            self._write(record)
-            asked.recorded.add(path)
+        sent = max((s.sent for (k, _), s in self._sendings.items() if k == key), default=0.0)
+        took = time.monotonic() - sent if sent else None
+        self.book.fail(key, status, error, latency_s=took)
 
-    def done(self, key: str) -> bool:
-        """Whether every path of a question is recorded."""
-        return set(self._asked[key].paths) <= self._asked[key].recorded
-
-    async def ask(self, session: Session, key: str, over: Callable[[], str]) -> str:
-        """Send the ask until every path is recorded, or `over()` gives a reason to stop: that is returned."""
-        asked, pause = self._asked[key], self._retry_s
-        asked.first = asked.sent = time.monotonic()
-        while not self.done(key):
+    async def ask(self, session: Session, key: str, over: Over) -> str:
+        """Ask until every path is recorded, or `over()` gives a reason to stop: that is returned."""
+        while not all(self.book.done(earlier) for earlier in self.book.waits_for(key)):
             if why := over():
                 return why
-            reply = await self._send(session, asked)
-            if reply is not None and reply.status == "accepted":
-                await session.wait_finals(key, asked.paths, pause)
-                pause = min(pause * _GROWTH, self._retry_s * _LONGEST)
-            elif reply is not None and reply.status == "refused" and session.opened.profile.live:
-                self.fail(key, Status.REFUSED, reply.reason or "refused: no room on any path", reply.paths)
-            else:
-                await session.wait_finals(key, asked.paths, _UNHEARD_S)
+            await session.wait_change(self._retry_s)
+        whys = await asyncio.gather(
+            *(
+                self._until(session, sending, partial(self._recorded, key, sending.paths), over)
+                for sending in self._prepare(key)
+            )
+        )
+        return next((why for why in whys if why), "")
+
+    async def look(self, session: Session, key: str, tick: int, over: Over) -> str:
+        """Wait for a tick of a standing question on every path; in the first it is asked."""
+        [sending] = self._sendings_of(key) or self._prepare(key)
+
+        def here() -> bool:
+            return all(self.book.follow(key, path).answered(tick) for path in self.book.open_paths(key))
+
+        sending.sent = time.monotonic()
+        return await self._until(session, sending, here, over, patient=sending.accepted)
+
+    async def stand(self, session: Session, key: str, over: Over) -> str:
+        """Put a standing question, without waiting for its ticks (live mode)."""
+        [sending] = self._prepare(key)
+        while not (sending.accepted or self.book.done(key)):
+            if why := over():
+                return why
+            await self._send(session, sending)
+            if not sending.accepted:
+                await session.wait_change(_UNHEARD_S)
         return ""
 
-    async def _send(self, session: Session, asked: _Asked) -> AskReply | None:
-        """One sending; None when nobody answered, which happens while a router is being replaced."""
+    async def poll(self, session: Session, key: str, number: int, path: Path, over: Over) -> str:
+        """Poll once on one path, and on yes ask what there is to say; both make one tick of the question."""
+        item, follow = self.book.item(key), self.book.follow(key, path)
+        sending = _Sending(poll(item, number), (path,), path)
+        if why := await self._alone(session, sending, over):
+            return why
+        asked = session.finals[sending.question.key, path]
+        said: Final | None = None
+        if said_yes(asked.answer):
+            words = _Sending(reply(item, number), (path,), path)
+            if why := await self._alone(session, words, over):
+                return why
+            said = session.finals[words.question.key, path]
+        tick = as_tick(item, number, asked.answer, said.answer if said else None)
+        last = said or asked
+        self.book.heard(tick, latency_s=last.at.here - sending.first, t_emit=self._emitted(last))
+        follow.stopped = said is not None and not item.keeps_on
+        return ""
+
+    async def _alone(self, session: Session, sending: _Sending, over: Over) -> str:
+        def here() -> bool:
+            return all((sending.question.key, path) in session.finals for path in sending.paths)
+
+        return await self._until(session, sending, here, over)
+
+    def _sendings_of(self, key: str) -> list[_Sending]:
+        found = [s for (k, _), s in self._sendings.items() if k == key]
+        return list({id(sending): sending for sending in found}.values())
+
+    def _prepare(self, key: str) -> list[_Sending]:
+        """One sending, or one a path where the paths are told different things."""
+        paths = self.book.paths(key)
+        told = {path: self.book.told(key, path).question for path in paths}
+        item = self.book.item(key).question
+        if all(question == item for question in told.values()):
+            sendings = [_Sending(item, paths)]
+        else:
+            sendings = [_Sending(question, (path,), path) for path, question in told.items()]
         now = time.monotonic()
-        if not asked.accepted:
-            asked.sent = now
+        for sending in sendings:
+            sending.first = sending.sent = now
+            self._sendings |= {(key, path): sending for path in sending.paths}
+        return sendings
+
+    def _recorded(self, key: str, paths: tuple[Path, ...]) -> bool:
+        return not set(paths) & set(self.book.open_paths(key))
+
+    async def _until(
+        self,
+        session: Session,
+        sending: _Sending,
+        here: Callable[[], bool],
+        over: Over,
+        *,
+        patient: bool = False,
+    ) -> str:
+        """Send until `here()`, or `over()` gives a reason to stop; who is `patient` waits before sending again."""
+        pause = self._retry_s
+        if not sending.first:
+            sending.first = sending.sent = time.monotonic()
+        while not here():
+            if why := over():
+                return why
+            if patient:
+                patient = False
+                await session.wait_until(here, pause)
+                continue
+            reply = await self._send(session, sending)
+            if reply == "accepted":
+                await session.wait_until(here, pause)
+                pause = min(pause * _GROWTH, self._retry_s * _LONGEST)
+            elif reply == "refused" and session.opened.profile.live:
+                if sending.question.key not in self.book:
+                    return sending.refused
+                self.book.fail(sending.question.key, Status.REFUSED, sending.refused, only=sending.paths)
+            else:
+                await session.wait_until(here, _UNHEARD_S)
+        return ""
+
+    async def _send(self, session: Session, sending: _Sending) -> str:
+        """One sending: the reply's status; empty when nobody answered (while a router is being replaced)."""
+        if not sending.accepted:
+            sending.sent = time.monotonic()
+        message = Ask(
+            question=sending.question,
+            route=self._route,
+            only=sending.only,
+            open=session.opened,
+            trace=sending.trace,
+        )
         subject = subjects.ask(session.opened.opening)
-        message = Ask(question=asked.item.question, route=self._route, open=session.opened, trace=asked.trace)
         try:
-            reply = await session.bus.request(subject, message, AskReply, trace=asked.trace)
+            reply = await session.bus.request(subject, message, AskReply, trace=sending.trace)
         except NoResponders:
-            return None
+            return ""
         except TransportError as error:
-            self._log.info("ask_unheard", question=asked.item.key, error=str(error))
-            return None
+            self._log.info("ask_unheard", question=sending.question.key, error=str(error))
+            return ""
         if reply.status == "accepted":
-            asked.accepted = True
-            asked.paths = reply.paths
-        return reply
-
-
-def _asked(item: AskedQuestion, route: str) -> _Asked:
-    decision = decided(item, route)
-    stamp = RouteStamp(route=route, score=decision.score, reason=decision.reason)
-    trace = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    return _Asked(item, decision.paths, stamp, trace)
+            sending.accepted = True
+        sending.refused = reply.reason or "refused: no room on any path"
+        return reply.status

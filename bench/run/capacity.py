@@ -1,7 +1,7 @@
-"""Capacity mode: the bench grants stream time, and goes on when every question that is due is final.
+"""Capacity mode: the bench grants stream time, and goes on when all that is due is answered.
 
-So an answer never depends on how fast anything is. A full queue or no free owner means wait; only a run in
-which nothing moves at all times out.
+Ask times, the ticks of standing questions and polls are all granted, so an answer never depends on how fast
+anything is. A full queue or no free owner means wait; only a run in which nothing moves at all times out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 
 from bench.data import AskedQuestion
-from bench.run.asking import Asking
-from bench.run.plan import by_time
+from bench.data.ask import steps
+from bench.run.asking import Asking, Over
+from bench.run.plan import Step, moments
 from bench.run.pulse import Pulse
 from bench.run.session import Session
 from shared import subjects
@@ -26,13 +27,36 @@ _REPEAT_S = (0.1, 0.25, 0.5, 1.0)
 
 async def play_capacity(session: Session, asking: Asking, items: list[AskedQuestion], pulse: Pulse) -> None:
     """Play one opening up to its last question; every question has its finals when this returns."""
-    for due in by_time(items):
-        why = await reach(session, due.t, pulse)
-        if why is None:
-            await asyncio.gather(*(_ask(session, asking, item.key, pulse) for item in due.questions))
+    for moment in moments(items):
+        due = [step for step in moment.steps if _open(session, asking, step, moment.t)]
+        if not due:
             continue
-        for item in due.questions:
-            asking.fail(item.key, *why)
+        why = await reach(session, moment.t, pulse)
+        if why is None:
+            # What has been consumed may have told where the stream ends.
+            now = [step for step in due if _open(session, asking, step, moment.t)]
+            await asyncio.gather(*(_look(session, asking, step, pulse) for step in now))
+            continue
+        for step in due:
+            asking.fail(step.item.key, *why)
+    for item in items:
+        _close(session, asking, item)
+
+
+def _open(session: Session, asking: Asking, step: Step, t: float) -> bool:
+    """Whether there is anything to look at: the first look is always taken, later ones within the stream."""
+    if asking.book.done(step.item.key):
+        return False
+    # A broken source ends too, but its questions end in its error.
+    if step.number and session.ended(t) and not session.breaks(t):
+        _close(session, asking, step.item)
+        return False
+    return True
+
+
+def _close(session: Session, asking: Asking, item: AskedQuestion) -> None:
+    if not asking.book.done(item.key):
+        asking.book.close(item.key, end_t=session.end_t)
 
 
 async def reach(session: Session, t: float, pulse: Pulse) -> tuple[Status, str] | None:
@@ -55,9 +79,25 @@ async def reach(session: Session, t: float, pulse: Pulse) -> tuple[Status, str] 
     return None
 
 
-async def _ask(session: Session, asking: Asking, key: str, pulse: Pulse) -> None:
+async def _look(session: Session, asking: Asking, step: Step, pulse: Pulse) -> None:
     def over() -> str:
         return f"no answer: nothing moved for {pulse.still_s:.0f} s" if pulse.stalled else ""
 
-    if why := await asking.ask(session, key, over):
-        asking.fail(key, Status.TIMEOUT, why)
+    item = step.item
+    if item.question.standing is not None:
+        why = await asking.look(session, item.key, step.number, over)
+    elif item.polls:
+        why = await _poll(session, asking, step, over)
+    else:
+        why = await asking.ask(session, item.key, over)
+    if why:
+        asking.fail(item.key, Status.TIMEOUT, why)
+    elif step.number == len(steps(item)) - 1:
+        _close(session, asking, item)
+
+
+async def _poll(session: Session, asking: Asking, step: Step, over: Over) -> str:
+    key = step.item.key
+    paths = [path for path in asking.book.open_paths(key) if not asking.book.follow(key, path).stopped]
+    whys = await asyncio.gather(*(asking.poll(session, key, step.number, path, over) for path in paths))
+    return next((why for why in whys if why), "")

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bench.data.ask import AskRules
 from bench.data.schema import Part
 from bench.run.yaml_source import YamlSource, read_yaml
 from shared.errors import ConfigError
@@ -155,6 +156,16 @@ class RunConfig(Section):
             notes=NoteSpec(enabled=self.memory.enabled, every_s=self.memory.every_s),
             recall=RecallSpec(enabled=self.memory.enabled, k=self.memory.k),
             credit=self.stream.credit,
+        )
+
+    def ask_rules(self) -> AskRules:
+        """How standing questions and chains are asked."""
+        return AskRules(
+            proactive=self.system.proactive,
+            clue=self.system.clue,
+            history=self.system.history,
+            horizon_s=self.stream.horizon_s,
+            tick_s=self.stream.tick_s,
         )
 
     def masked(self) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Live mode: the reader keeps to the wall clock, and each question is asked when its time has come.
 
 Asks are timed by this process's clock from the moment the bench heard that the stream started; the stream
-time of an answer comes from the broker's timestamps of the start and of the answer.
+time of an answer comes from the broker's timestamps of the start and of the answer. A standing question is
+put once, and what comes is taken until its horizon.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import asyncio
 import time
 
 from bench.data import AskedQuestion
-from bench.run.asking import Asking
+from bench.data.ask import steps
+from bench.run.asking import Asking, Over
 from bench.run.pulse import Pulse
 from bench.run.session import Final, Session
 from shared.messages import Status
@@ -18,6 +20,8 @@ from shared.messages import Status
 __all__ = ["emitted", "play_live"]
 
 _LOOK_S = 0.5
+_GRACE_S = 3.0
+"""How long a standing question's last answers may take behind its horizon, wall clock."""
 
 
 def emitted(session: Session, final: Final) -> float | None:
@@ -42,22 +46,81 @@ async def play_live(
         for item in items:
             asking.fail(item.key, status, error)
         return
-    start = session.started.here
-    await asyncio.gather(*(_ask_at(session, asking, item, pulse, start, answer_s) for item in items))
+    clock = _Clock(session, pulse, session.started.here, answer_s)
+    await asyncio.gather(*(_play(clock, asking, item) for item in items))
 
 
-async def _ask_at(
-    session: Session, asking: Asking, item: AskedQuestion, pulse: Pulse, start: float, answer_s: float
-) -> None:
-    await asyncio.sleep(max(0.0, start + item.ask_s - time.monotonic()))
-    pulse.beat()  # time passing is progress here
+class _Clock:
+    """Stream time on this process's clock."""
+
+    def __init__(self, session: Session, pulse: Pulse, start: float, answer_s: float) -> None:
+        self.session, self._pulse, self._start, self._answer_s = session, pulse, start, answer_s
+
+    async def until(self, t: float) -> None:
+        """Sleep until stream time `t`."""
+        await asyncio.sleep(max(0.0, self._start + t - time.monotonic()))
+        self._pulse.beat()  # time passing is progress here
+
+    def deadline(self) -> Over:
+        """Over when an answer that is waited for from now on takes too long."""
+        deadline = time.monotonic() + self._answer_s
+        return lambda: f"no answer within {self._answer_s:g} s" if time.monotonic() > deadline else ""
+
+
+async def _play(clock: _Clock, asking: Asking, item: AskedQuestion) -> None:
+    session = clock.session
+    await clock.until(item.ask_s)
     if session.breaks(item.ask_s):
         asking.fail(item.key, Status.ERROR, session.broken.text if session.broken else "")
         return
-    deadline = time.monotonic() + answer_s
-
-    def over() -> str:
-        return f"no answer within {answer_s:g} s" if time.monotonic() > deadline else ""
-
-    if why := await asking.ask(session, item.key, over):
+    if item.question.standing is not None:
+        why = await _stand(clock, asking, item)
+    elif item.polls:
+        why = await _polls(clock, asking, item)
+    else:
+        why = await asking.ask(session, item.key, clock.deadline())
+    if why:
         asking.fail(item.key, Status.TIMEOUT, why)
+    elif not asking.book.done(item.key):
+        asking.book.close(item.key, end_t=session.end_t)
+
+
+async def _stand(clock: _Clock, asking: Asking, item: AskedQuestion) -> str:
+    """Put the question, then take what comes until the horizon or the end of the stream."""
+    session, until_s = clock.session, steps(item)[-1]
+    if why := await asking.stand(session, item.key, clock.deadline()):
+        return why
+    horizon = asyncio.create_task(clock.until(until_s + _GRACE_S))
+    try:
+        while not horizon.done() and not asking.book.done(item.key):
+            if session.breaks(until_s):
+                asking.fail(item.key, Status.ERROR, session.broken.text if session.broken else "")
+            if session.end_t is not None and session.end_t < until_s:
+                await asyncio.sleep(min(_GRACE_S, _LOOK_S))
+                await clock.until(session.end_t + _GRACE_S)
+                break
+            if _all_here(asking, item):
+                break
+            await session.wait_change(_LOOK_S)
+    finally:
+        horizon.cancel()
+    return ""
+
+
+def _all_here(asking: Asking, item: AskedQuestion) -> bool:
+    """Whether the last tick is answered on every path."""
+    last, key = len(steps(item)) - 1, item.key
+    return all(asking.book.follow(key, path).answered(last) for path in asking.book.open_paths(key))
+
+
+async def _polls(clock: _Clock, asking: Asking, item: AskedQuestion) -> str:
+    """Each poll at its time; one that stays without answer is a poll without answer, and the next one comes."""
+    for number, t in enumerate(steps(item)):
+        await clock.until(t)
+        if clock.session.ended(t):
+            break
+        paths = [p for p in asking.book.open_paths(item.key) if not asking.book.follow(item.key, p).stopped]
+        await asyncio.gather(
+            *(asking.poll(clock.session, item.key, number, path, clock.deadline()) for path in paths)
+        )
+    return ""

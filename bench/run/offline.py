@@ -9,10 +9,10 @@ to the next but notes already written about the same frames; the stack must give
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from bench.data import AskedQuestion
-from bench.run.plan import Play, decided
+from bench.run.plan import Play
 from shared.errors import DsbError
 from shared.memory import Memory
 from shared.messages import (
@@ -30,6 +30,7 @@ from shared.messages import (
     Timings,
 )
 from shared.perception import Thinker, encode_frames, note_for, respond, window
+from shared.routing import StreamState, policy
 from shared.video import Frame, frames
 from shared.vlm import Vlm
 
@@ -65,6 +66,24 @@ def due_frames(past: Sequence[Frame], every_s: float, t_ask: float) -> list[tupl
     return due
 
 
+class _Whole(NamedTuple):
+    frames: list[Frame]
+    end_t: float
+    error: DsbError | None
+
+
+def _read(uri: str, profile: Profile) -> _Whole:
+    """One pass over the whole source, as far as it can be read."""
+    found: list[Frame] = []
+    stream, error = None, None
+    try:
+        stream = frames(uri, profile.video)
+        found.extend(stream)
+    except DsbError as broken:
+        error = broken
+    return _Whole(found, stream.end_t if stream else 0.0, error)
+
+
 class Offline:
     """Answers the questions of one opening; its models block, so run it in a thread."""
 
@@ -72,14 +91,28 @@ class Offline:
         self._open, self._profile, self._uri = opened, opened.profile, play.uri
         self._s1, self._s2, self._memory = s1, s2, memory
         self._notes: dict[int, Note] = {}
+        self._all: _Whole | None = None
 
-    def answers(self, item: AskedQuestion, route: str, give: Callable[[Answer], None]) -> None:
-        """Answer one question on every path of its route; hands each final over as soon as it is there."""
-        decision = decided(item, route)
+    @property
+    def end_t(self) -> float | None:
+        """Where the source ends; null when it broke."""
+        return None if self._whole().error else self._whole().end_t
+
+    def breaks(self, t: float) -> str:
+        """Why the source can't be read up to stream time `t`; empty when it can."""
+        seen_all = self._whole()
+        good = bool(seen_all.frames) and seen_all.end_t >= t
+        return str(seen_all.error) if seen_all.error and not good else ""
+
+    def answer(
+        self, question: Question, path: Path, route: str, *, n: str = "final", spoke: bool = False
+    ) -> Answer:
+        """Answer one question, or one tick of a standing one, on one path; a failure is an answer, too."""
+        decision = policy(route).decide(question, StreamState(question.t_ask))
         stamp = RouteStamp(route=route, score=decision.score, reason=decision.reason)
-        past = self._decode(item.ask_s)
-        for path in decision.paths:
-            give(self._final(item.question, path, stamp, past))
+        # Ticks come by the dozen: they share one pass over the source.
+        past = self._decode(question.t_ask) if question.standing is None else self._prefix(question.t_ask)
+        return self._final(question, path, stamp, past, n=n, spoke=spoke)
 
     def _decode(self, t_ask: float) -> list[Frame] | DsbError:
         try:
@@ -87,15 +120,33 @@ class Offline:
         except DsbError as error:
             return error
 
+    def _prefix(self, t: float) -> list[Frame] | DsbError:
+        whole = self._whole()
+        if whole.error is not None and self.breaks(t):
+            return whole.error
+        return [frame for frame in whole.frames if frame.t <= t]
+
+    def _whole(self) -> _Whole:
+        if self._all is None:
+            self._all = _read(self._uri, self._profile)
+        return self._all
+
     def _final(
-        self, question: Question, path: Path, stamp: RouteStamp, past: list[Frame] | DsbError
+        self,
+        question: Question,
+        path: Path,
+        stamp: RouteStamp,
+        past: list[Frame] | DsbError,
+        *,
+        n: str,
+        spoke: bool,
     ) -> Answer:
         started = time.perf_counter()
         draft, error = None, ""
         try:
             if isinstance(past, DsbError):
                 raise past
-            draft = self._answer(question, path, past)
+            draft = self._answer(question, path, past, spoke=spoke)
         except DsbError as failure:
             error = str(failure)
         took = time.perf_counter() - started
@@ -103,6 +154,7 @@ class Offline:
             opening=question.opening,
             key=question.key,
             path=path,
+            n=n,
             status=Status.OK if draft else Status.ERROR,
             error=error,
             draft=draft,
@@ -114,15 +166,16 @@ class Offline:
             timings=Timings(model=took, total=took),
         )
 
-    def _answer(self, question: Question, path: Path, past: list[Frame]) -> Draft:
+    def _answer(self, question: Question, path: Path, past: list[Frame], *, spoke: bool) -> Draft:
         newest = past[-1].index if past else -1
-        by_index = {frame.index: frame for frame in past}
+        in_view = {frame.index: frame for frame in past if frame.t >= question.view_from}
         if path is Path.S1:
-            visible = [by_index[index] for index in window(newest, self._profile.s1)]
+            visible = [in_view[index] for index in window(newest, self._profile.s1) if index in in_view]
             units = encode_frames(self._s1, visible)
-            return respond(self._s1, units, question, frames_encoded=len(units))
-        visible = [by_index[index] for index in window(newest, self._profile.s2)]
-        return Thinker(self._s2).answer(question, visible, self._recall(question, past))
+            return respond(self._s1, units, question, spoke=spoke, frames_encoded=len(units))
+        visible = [in_view[index] for index in window(newest, self._profile.s2) if index in in_view]
+        notes = self._recall(question, past)
+        return Thinker(self._s2).answer(question, visible, notes, spoke=spoke)
 
     def _recall(self, question: Question, past: list[Frame]) -> tuple[Hit, ...]:
         spec = self._profile.recall

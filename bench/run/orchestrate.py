@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.run.asking import Asking
+from bench.run.book import Book
 from bench.run.capacity import play_capacity
+from bench.run.chains import Chains
 from bench.run.config import RunConfig
 from bench.run.folder import RunWriter
 from bench.run.listener import Listener
@@ -90,22 +92,18 @@ async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse) -> None:
     def when(final: Final) -> float | None:
         return emitted(session, final) if mode == "live" else None
 
-    asking = Asking(
-        items,
-        stamp=stamp,
-        route=job.config.system.route,
-        retry_s=job.config.stream.ask_retry_s,
-        write=write,
-        emitted=when,
-    )
+    route = job.config.system.route
+    chains = Chains(play.samples, items, play.rules)
+    book = Book(items, stamp=stamp, route=route, chains=chains, write=write)
+    asking = Asking(book, route=route, retry_s=job.config.stream.ask_retry_s, emitted=when)
     session = Session(
         bus,
         request,
         pulse=pulse,
-        on_final=asking.on_final,
+        on_answer=asking.on_answer,
         on_time=lambda t: job.listener.reached(request.opening, t),
     )
-    job.listener.began(request.opening, play, owed([play], job.config.system.route))
+    job.listener.began(request.opening, play, owed([play], route))
     async with session.running():
         if mode == "live":
             await play_live(session, asking, items, pulse, answer_s=job.config.stream.answer_s)

@@ -9,12 +9,13 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bench.data import AskedQuestion, Dataset, Sample, to_questions
+from bench.data import AskedQuestion, AskRules, Dataset, Sample, to_questions
+from bench.data.ask import steps
 from shared.messages import Open, Profile
 from shared.routing import Decision, StreamState, policy
 from shared.subjects import opening_id
 
-__all__ = ["Due", "Play", "by_time", "decided", "opened", "owed", "plan", "questions"]
+__all__ = ["Moment", "Play", "Step", "decided", "moments", "opened", "owed", "plan", "questions"]
 
 
 class Play(NamedTuple):
@@ -24,40 +25,79 @@ class Play(NamedTuple):
     video: str
     uri: str
     samples: tuple[Sample, ...]
+    rules: AskRules = AskRules()
+    """How its standing questions and chains are asked."""
 
 
-class Due(NamedTuple):
-    """The questions of one ask time."""
+class Step(NamedTuple):
+    """One look at a question: its only one, a tick of a standing question, or one poll."""
+
+    item: AskedQuestion
+    number: int
+
+
+class Moment(NamedTuple):
+    """A stream time at which something is to be looked at."""
 
     t: float
-    questions: tuple[AskedQuestion, ...]
+    steps: tuple[Step, ...]
 
 
-def plan(dataset: Dataset) -> list[Play]:
+def plan(dataset: Dataset, rules: AskRules = AskRules()) -> list[Play]:  # noqa: B008
     """The plays of a data set, by first appearance of their video."""
     groups: dict[str, list[Sample]] = {}
     for sample in dataset.samples:
         groups.setdefault(sample.video, []).append(sample)
     return [
-        Play(number, video, dataset.uri(samples[0]), tuple(samples))
+        Play(number, video, dataset.uri(samples[0]), tuple(samples), rules)
         for number, (video, samples) in enumerate(groups.items())
     ]
 
 
 def questions(play: Play, opening: str) -> list[AskedQuestion]:
     """Every question of a play by (ask time, sample, turn, probe)."""
-    asked = itertools.chain.from_iterable(to_questions(sample, opening) for sample in play.samples)
+    asked = list(
+        itertools.chain.from_iterable(to_questions(sample, opening, play.rules) for sample in play.samples)
+    )
+    asked = _until_next_ask(asked)
     return sorted(asked, key=lambda item: (item.ask_s, item.sample, item.turn, item.probe))
 
 
-def by_time(asked: list[AskedQuestion]) -> Iterator[Due]:
-    """Questions grouped by ask time, ascending."""
-    for t, group in itertools.groupby(asked, key=lambda item: item.ask_s):
-        yield Due(t, tuple(group))
+def _until_next_ask(asked: list[AskedQuestion]) -> list[AskedQuestion]:
+    """Who watches for one thing watches no longer for the one before: a `speak` question ends with the next."""
+    starts = sorted({item.ask_s for item in asked if _speaks(item)})
+    following = dict(itertools.pairwise(starts))
+    return [
+        _ending(item, following[item.ask_s]) if _speaks(item) and item.ask_s in following else item
+        for item in asked
+    ]
+
+
+def _speaks(item: AskedQuestion) -> bool:
+    standing = item.question.standing
+    return standing is not None and standing.kind == "speak"
+
+
+def _ending(item: AskedQuestion, t: float) -> AskedQuestion:
+    standing = item.question.standing
+    if standing is None or standing.until_s <= t:
+        return item
+    update = {"standing": standing.model_copy(update={"until_s": t})}
+    return item._replace(question=item.question.model_copy(update=update))
+
+
+def moments(asked: Iterable[AskedQuestion]) -> Iterator[Moment]:
+    """Every time at which something is to be looked at, ascending; within one, in the order of the questions."""
+    found: dict[float, list[Step]] = {}
+    for item in asked:
+        for number, t in enumerate(steps(item)):
+            found.setdefault(t, []).append(Step(item, number))
+    for t in sorted(found):
+        yield Moment(t, tuple(found[t]))
 
 
 def decided(item: AskedQuestion, route: str) -> Decision:
-    """Where a policy sends a question: what the router will say, too."""
+    """Where a policy sends a question, by the sample's own words: what the router will say, too."""
     return policy(route).decide(item.question, StreamState(item.ask_s))
 
 

@@ -71,7 +71,7 @@ def prepare(config: RunConfig, *, resume: RunFolder | None = None, local: bool =
     if resume is not None and resume.manifest().shard:
         return _resume_shard(config, resume, local=local)
     dataset = _dataset(config)
-    plays = plan(dataset)
+    plays = plan(dataset, config.ask_rules())
     _check_videos(plays, local)
     if resume is not None:
         manifest = resume.manifest()
@@ -115,7 +115,7 @@ def whole_run(config: RunConfig, of: int, *, adopt: bool = False, begin: bool = 
     than videos. Without `begin` nothing is written.
     """
     dataset = _dataset(config)
-    plays = plan(dataset)
+    plays = plan(dataset, config.ask_rules())
     path = Path(config.output.dir) / (config.output.name or _lasting_name(config, dataset))
     of = min(of, len(plays)) if adopt else of
     with _alone(path) if begin else nullcontext():

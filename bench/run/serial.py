@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from bench.data import AskedQuestion
+from bench.run.book import Book
+from bench.run.chains import Chains
 from bench.run.offline import Offline
+from bench.run.offline_steps import answer_all
 from bench.run.orchestrate import Job
 from bench.run.plan import Play, opened, owed, questions
 from bench.run.records import Play as PlayStamp
-from bench.run.records import record_of
+from bench.run.records import Record
 from bench.run.stop import Stop
 from shared.memory import Memory, open_memory
-from shared.messages import Answer
 from shared.vlm import Vlm, load_vlm
 
 __all__ = ["run_offline"]
@@ -34,25 +34,21 @@ def run_offline(job: Job, stop: Stop) -> dict[str, Any]:
 def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory) -> None:
     attempt = job.writer.begin(play.number)
     request = opened(play, run=job.run, attempt=attempt, profile=job.config.profile())
-    items = questions(play, request.opening)
+    items, route = questions(play, request.opening), job.config.system.route
     stamp = PlayStamp(job.run, request.opening, play.number, attempt, "offline")
-    offline = Offline(request, play, s1=s1, s2=s2, memory=memory)
-    job.listener.began(request.opening, play, owed([play], job.config.system.route))
-    for item in items:
-        if stop.is_set():
-            return
-        _answer(job, offline, item, stamp)
-        job.listener.reached(request.opening, item.ask_s)
-    memory.delete(opening=request.opening)
-    job.listener.ended(request.opening)
 
-
-def _answer(job: Job, offline: Offline, item: AskedQuestion, stamp: PlayStamp) -> None:
-    started = time.monotonic()
-
-    def give(answer: Answer) -> None:
-        record = record_of(answer, item, play=stamp, wait_s=0.0, latency_s=time.monotonic() - started)
+    def write(record: Record) -> None:
         job.writer.write(record)
         job.listener.recorded(record)
 
-    offline.answers(item, job.config.system.route, give)
+    chains = Chains(play.samples, items, play.rules)
+    book = Book(items, stamp=stamp, route=route, chains=chains, write=write)
+    offline = Offline(request, play, s1=s1, s2=s2, memory=memory)
+    job.listener.began(request.opening, play, owed([play], route))
+    for item in items:
+        if stop.is_set():
+            return
+        answer_all(offline, book, item, route)
+        job.listener.reached(request.opening, item.ask_s)
+    memory.delete(opening=request.opening)
+    job.listener.ended(request.opening)

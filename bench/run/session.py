@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import NamedTuple, TypeVar
 
@@ -30,6 +30,7 @@ _KEEP_ALIVE_S = 2.0
 _NO_READER_S = 0.5
 _HOLDER_S = 2.0
 _FINAL = "final"
+_EDGE_S = 1e-6
 
 
 class Instant(NamedTuple):
@@ -42,7 +43,7 @@ class Instant(NamedTuple):
 
 
 class Final(NamedTuple):
-    """A final answer, and when it came."""
+    """An answer, a final or that of one tick, and when it came."""
 
     answer: Answer
     at: Instant
@@ -57,6 +58,8 @@ class Session:
     """When the first frame was published (live)."""
     broken: Event | None
     """What the reader said about a source that can't be read on; its `t` is the last good frame's."""
+    end_t: float | None
+    """Where the stream ended; null while it goes on."""
     finals: dict[tuple[str, Path], Final]
 
     def __init__(
@@ -65,13 +68,14 @@ class Session:
         opened: Open,
         *,
         pulse: Pulse,
-        on_final: Callable[[Final], None],
+        on_answer: Callable[[Final], None],
         on_time: Callable[[float], None],
     ) -> None:
         self.opened, self.bus = opened, bus
         self.watermark, self.started, self.broken, self.finals = -1.0, None, None, {}
+        self.end_t = None
         self.dropped = 0
-        self._pulse, self._on_final, self._on_time = pulse, on_final, on_time
+        self._pulse, self._on_answer, self._on_time = pulse, on_answer, on_time
         self._changed = asyncio.Event()
         self._log = get_logger(stream=opened.opening)
 
@@ -96,19 +100,19 @@ class Session:
             async with asyncio.timeout(timeout):
                 await self._changed.wait()
 
-    async def wait_finals(self, key: str, paths: Collection[Path], timeout: float) -> bool:
-        """Whether a final of every path is here, within `timeout` wall-clock seconds."""
+    async def wait_until(self, here: Callable[[], bool], timeout: float) -> bool:
+        """Whether `here()` became true within `timeout` wall-clock seconds; looked at whenever something is new."""
         deadline = time.monotonic() + timeout
-        while not self.complete(key, paths):
+        while not here():
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
             await self.wait_change(left)
         return True
 
-    def complete(self, key: str, paths: Collection[Path]) -> bool:
-        """Whether a final of every path is here."""
-        return all((key, path) in self.finals for path in paths)
+    def ended(self, t: float) -> bool:
+        """Whether the stream ended before stream time `t`."""
+        return self.end_t is not None and t > self.end_t + _EDGE_S
 
     def breaks(self, t: float) -> bool:
         """Whether the source broke before stream time `t`, so that a question about `t` can't be answered."""
@@ -155,6 +159,8 @@ class Session:
             self._on_time(self.watermark)
         elif event.kind is EventKind.STARTED and self.started is None:
             self.started = Instant(time.monotonic(), stored.time)
+        elif event.kind is EventKind.EOS and event.t is not None:
+            self.end_t = event.t
         elif event.kind is EventKind.ERROR:
             self.broken = self.broken or event
             self._log.warning("source_error", text=event.text, t=event.t)
@@ -163,7 +169,7 @@ class Session:
         self._tell()
 
     async def _answers(self) -> None:
-        subject = subjects.answer(self.opened.opening, "*", "*", _FINAL)
+        subject = subjects.answers(self.opened.opening)
         async with aclosing(self.bus.follow(subjects.ANSWERS, subject)) as stored:
             async for message in stored:
                 answer = self._parsed(Answer, message)
@@ -172,10 +178,15 @@ class Session:
 
     async def _take(self, answer: Answer, stored: Stored) -> None:
         final = Final(answer, Instant(time.monotonic(), stored.time))
+        if answer.n != _FINAL:
+            await failpoints.ahit("bench.tick_received", answer.key)
+            self._on_answer(final)
+            self._tell()
+            return
         if (answer.key, answer.path) in self.finals:
             return
         await failpoints.ahit("bench.final_received", answer.key)
-        self._on_final(final)
+        self._on_answer(final)
         self.finals[answer.key, answer.path] = final
         await failpoints.ahit("bench.record_written", answer.key)
         self._tell()

@@ -122,12 +122,20 @@ def wait_records(folder: Path, records: int, timeout: float = 60.0) -> None:
 
 
 def answers(folder: RunFolder) -> dict[Final, dict[str, Any]]:
-    """What the run answered, without timings; fails when a final is there twice."""
+    """What the run answered, without timings, emissions by tick; fails when a final or an emission is there twice."""
     found: dict[Final, dict[str, Any]] = {}
+    emitted: dict[Final, dict[int, dict[str, Any]]] = {}
     for record in effective(folder.records()):
-        assert record.final not in found, f"twice: {record.final}"
-        found[record.final] = strip_timings(record)
-    return found
+        if record.kind == "emission":
+            ticks = emitted.setdefault(record.final, {})
+            assert record.tick is not None
+            assert record.tick not in ticks, f"twice: {record.final}, tick {record.tick}"
+            ticks[record.tick] = {**strip_timings(record), "t_emit": record.t_emit}
+        else:
+            assert record.final not in found, f"twice: {record.final}"
+            found[record.final] = strip_timings(record)
+    assert emitted.keys() <= found.keys()
+    return {final: {**data, "emissions": emitted.get(final, {})} for final, data in found.items()}
 
 
 def assert_sound(folder: RunFolder) -> None:

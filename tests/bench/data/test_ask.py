@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import pytest
 from bench_kit import sample
 
 from bench.data import to_questions
-from bench.data.schema import AnswerForm, Gold, Part, Source
-from shared.errors import DataError
+from bench.data.schema import Gold, Part, Source
 from shared.messages import question_key
 
 PLANTED = "GOLDEN-SECRET"
@@ -37,13 +35,3 @@ def test_each_turn_and_probe_is_a_question_with_a_key_of_its_own_in_order_of_tim
 
 def test_the_key_does_not_depend_on_the_opening() -> None:
     assert to_questions(sample("a"), "r_0_1")[0].key == to_questions(sample("a"), "r_0_2")[0].key
-
-
-def test_what_this_version_does_not_ask_is_refused_in_one_line() -> None:
-    with pytest.raises(DataError, match="part proactive is not asked"):
-        to_questions(sample("a", part=Part.PROACTIVE), "r_0_1")
-    plain = sample("a")
-    answer = plain.turns[0].answer.model_copy(update={"form": AnswerForm.ALERT})
-    turn = plain.turns[0].model_copy(update={"answer": answer})
-    with pytest.raises(DataError, match="form alert is not asked"):
-        to_questions(plain.model_copy(update={"turns": (turn,)}), "r_0_1")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.data.schema import Part
 from bench.run.offline import due_frames
-from bench.run.plan import by_time, opened, owed, plan, questions
+from bench.run.plan import moments, opened, owed, plan, questions
 from shared.messages import Profile
 from shared.perception import tick_of
 from shared.video import Frame
@@ -24,7 +24,8 @@ def test_questions_about_one_video_share_its_play(tmp_path: Path) -> None:
 
 def test_questions_of_one_ask_time_are_asked_together(tmp_path: Path) -> None:
     [play] = plan(dataset(tmp_path, [sample("a"), sample("b"), sample("c", ask_s=3.5)]))
-    assert [(due.t, len(due.questions)) for due in by_time(questions(play, "x"))] == [(3.5, 1), (10.5, 2)]
+    found = [(moment.t, len(moment.steps)) for moment in moments(questions(play, "x"))]
+    assert found == [(3.5, 1), (10.5, 2)]
 
 
 def test_both_owes_two_finals_a_question_and_rule_one(tmp_path: Path) -> None:

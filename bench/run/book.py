@@ -1,0 +1,161 @@
+"""The book of one play: every answer is recorded once, and who has been answered is known.
+
+Used over the broker and offline alike, so that both record the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from bench.data import AskedQuestion
+from bench.run.chains import Chains, Told
+from bench.run.plan import decided
+from bench.run.records import Play as PlayStamp
+from bench.run.records import Record, failure_record, record_of
+from bench.run.standing import Follow
+from shared.messages import Answer, Path, RouteStamp, Status
+
+__all__ = ["Book", "Write"]
+
+Write = Callable[[Record], None]
+"""Makes a record durable before it returns."""
+
+
+class _Entry:
+    def __init__(self, item: AskedQuestion, route: str) -> None:
+        decision = decided(item, route)
+        self.item, self.paths = item, decision.paths
+        self.route = RouteStamp(route=route, score=decision.score, reason=decision.reason)
+        """As decided here; the router's own decision stands in the answers that it led to."""
+        self.recorded: set[Path] = set()
+        self.told: dict[Path, Told] = {}
+        self.follows: dict[Path, Follow] = {}
+
+
+class Book:
+    """Records by question; each final is written once."""
+
+    def __init__(
+        self,
+        items: Iterable[AskedQuestion],
+        *,
+        stamp: PlayStamp,
+        route: str,
+        chains: Chains,
+        write: Write,
+    ) -> None:
+        self._entries = {item.key: _Entry(item, route) for item in items}
+        self._stamp, self._chains, self._write = stamp, chains, write
+
+    def __contains__(self, key: str) -> bool:
+        """Whether this is a question of the play."""
+        return key in self._entries
+
+    def item(self, key: str) -> AskedQuestion:
+        """The question."""
+        return self._entries[key].item
+
+    def route(self, key: str) -> RouteStamp:
+        """How the question came to its paths."""
+        return self._entries[key].route
+
+    def paths(self, key: str) -> tuple[Path, ...]:
+        """The paths that owe a final."""
+        return self._entries[key].paths
+
+    def open_paths(self, key: str) -> tuple[Path, ...]:
+        """The paths that have none yet."""
+        entry = self._entries[key]
+        return tuple(path for path in entry.paths if path not in entry.recorded)
+
+    def done(self, key: str) -> bool:
+        """Whether every path is recorded."""
+        return not self.open_paths(key)
+
+    def told(self, key: str, path: Path) -> Told:
+        """The question as it is asked on a path; settled by the first call."""
+        entry = self._entries[key]
+        if path not in entry.told:
+            entry.told[path] = self._chains.told(entry.item, path)
+        return entry.told[path]
+
+    def waits_for(self, key: str) -> list[str]:
+        """The questions that must be done before this one is asked."""
+        return [earlier.key for earlier in self._chains.before(self._entries[key].item)]
+
+    def follow(self, key: str, path: Path) -> Follow:
+        """What is heard of a standing or polled question on a path."""
+        entry = self._entries[key]
+        if path not in entry.follows:
+            stamps = self.told(key, path).stamps
+            entry.follows[path] = Follow(entry.item, path, play=self._stamp, stamps=stamps)
+        return entry.follows[path]
+
+    def heard(
+        self,
+        answer: Answer,
+        *,
+        wait_s: float | None = None,
+        latency_s: float | None = None,
+        t_emit: float | None = None,
+    ) -> None:
+        """Record an answer, unless one of this question, path and tick is recorded already."""
+        entry = self._entries.get(answer.key)
+        if entry is None or answer.path not in entry.paths or answer.path in entry.recorded:
+            return
+        if answer.n != "final":
+            emission = self.follow(answer.key, answer.path).hear(answer, latency_s=latency_s, t_emit=t_emit)
+            if emission is not None:
+                self._write(emission)
+            return
+        stamps = self.told(answer.key, answer.path).stamps
+        record = record_of(
+            answer,
+            entry.item,
+            play=self._stamp,
+            wait_s=wait_s,
+            latency_s=latency_s,
+            t_emit=t_emit,
+            stamps=stamps,
+        )
+        self._final(entry, record)
+
+    def close(self, key: str, *, end_t: float | None = None) -> None:
+        """Write the finals of a standing question that was followed to its end."""
+        entry = self._entries[key]
+        for path in self.open_paths(key):
+            self._final(entry, self.follow(key, path).close(entry.route, end_t=end_t))
+
+    def fail(
+        self,
+        key: str,
+        status: Status,
+        error: str,
+        *,
+        only: Iterable[Path] | None = None,
+        latency_s: float | None = None,
+    ) -> None:
+        """Record what the bench itself has to say of every path that has no final yet."""
+        entry = self._entries[key]
+        for path in self.open_paths(key) if only is None else only:
+            if path in entry.recorded or path not in entry.paths:
+                continue
+            if entry.item.question.standing is not None or entry.item.polls:
+                self._final(entry, self.follow(key, path).fail(status, error, entry.route))
+                continue
+            record = failure_record(
+                entry.item,
+                play=self._stamp,
+                path=path,
+                status=status,
+                error=error,
+                route=entry.route,
+                latency_s=latency_s,
+                stamps=self.told(key, path).stamps,
+            )
+            self._final(entry, record)
+
+    def _final(self, entry: _Entry, record: Record) -> None:
+        self._write(record)
+        self._chains.note(record)
+        entry.recorded.add(record.path)

@@ -64,7 +64,8 @@ def check_element(element: Element, *, file: Path, pointer: str) -> Checked:
     try:
         sample = Sample.model_validate(element.value)
     except ValidationError as error:
-        faults += [_of(detail, name, pointer) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        faults += [_of(detail, name, pointer) for detail in details if not _echo(detail)]
         return Checked(None, tuple(faults))
     except RecursionError:
         faults.append(Fault(name, pointer, "json", "nested too deeply", "mend the value"))
@@ -93,6 +94,11 @@ def _of(detail: ErrorDetails, file: str, pointer: str) -> Fault:
     shown = "" if kind == "missing" else f" (is {_shown(detail.get('input'))})"
     where = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in detail["loc"])
     return Fault(file, pointer + where, kind, text + shown, _remedy(kind))
+
+
+def _echo(detail: ErrorDetails) -> bool:
+    """A list that is too short only since what it holds is faulty, which is told by itself."""
+    return detail["type"] == "too_short" and bool(detail["input"])
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ __all__ = ["Element", "ListScan"]
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LONE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+_DEEP = 100
 _NEAR_END = 32
 """A literal or an escape that the end of what was read cut in two is no longer than this."""
 
@@ -38,6 +39,21 @@ class Element(NamedTuple):
     """What strict JSON would not have: NaN, infinity, a key twice."""
     halves: bool = False
     """It may hold half a surrogate pair, which is no text."""
+
+
+def _too_deep(value: Any, text: str) -> tuple[str, ...]:
+    """A fault when lists and objects stand in one another more than `_DEEP` times; other libraries give up there."""
+    if text.count("[") + text.count("{") <= _DEEP:
+        return ()
+    level, depth = [value], 0
+    while level and depth <= _DEEP:
+        inner = (
+            item.values() if isinstance(item, dict) else item
+            for item in level
+            if isinstance(item, dict | list)
+        )
+        level, depth = [item for items in inner for item in items], depth + 1
+    return (f"nested more than {_DEEP} deep",) if level else ()
 
 
 class _Json:
@@ -181,7 +197,9 @@ class ListScan:
             begin = self._byte
             self._advance(len(text))
             halves = "\\u" in text and _LONE.search(text) is not None
-            return Element(value, begin, self._byte - begin, tuple(self._json.faults), halves)
+            return Element(
+                value, begin, self._byte - begin, (*self._json.faults, *_too_deep(value, text)), halves
+            )
 
     def _next(self) -> str:
         """The next character that is no space; empty at the end."""

@@ -20,7 +20,7 @@ def test_shards_are_balanced_as_well_as_the_greedy_rule_promises_and_none_is_emp
 ) -> None:
     shards = data.draw(st.integers(1, min(3, len(costs))))
     placed = assign(costs, shards)
-    loads = Counter({n: 0.0 for n in range(shards)})
+    loads = Counter(dict.fromkeys(range(shards), 0.0))
     for cost, shard in zip(costs, placed, strict=True):
         loads[shard] += cost
     best = min(

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from transformers import LlavaForConditionalGeneration
 
 from bench.tiny.learn import collate, hidden
-from bench.tiny.lessons import Lesson
+from bench.tiny.lessons import Block, Lesson
 from bench.tiny.memory_lessons import MemoryTeacher
 
 __all__ = ["Calibration", "calibrate"]
@@ -43,7 +43,7 @@ def calibrate(
             end = len(one.prefix)
             for block in one.blocks:
                 end += len(block.ids)
-                if any(kind == "answer" for _, _, kind in block.targets):
+                if _is_choice(block, teacher):
                     scores.append(model.lm_head(out[i, end - 2])[teacher.letters])
                     gold.append(teacher.letters.index(block.ids[-1]))
     logits, target = torch.stack(scores), torch.tensor(gold)
@@ -51,3 +51,9 @@ def calibrate(
     losses = torch.stack([F.cross_entropy(logits / t, target) for t in grid])
     accuracy = (logits.argmax(-1) == target).float().mean()
     return Calibration(float(grid[losses.argmin()]), float(accuracy))
+
+
+def _is_choice(block: Block, teacher: MemoryTeacher) -> bool:
+    """Whether it ends in a letter that stands for an option, with no way to wait."""
+    answered = any(kind == "answer" for _, _, kind in block.targets)
+    return answered and block.ids[-1] in teacher.letters and not block.name.startswith("find")

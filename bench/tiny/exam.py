@@ -106,7 +106,7 @@ def _ask_ticks(watching: Watching, asked: WatchQuestion, add: Add) -> None:
         said[condition] = [t for i, t in enumerate(ticks) if yes[i] and not (i and yes[i - 1])]
     said["always"] = ticks
     said |= {f"timer {k:02d}": [asked.ask_s + k] * (asked.ask_s + k <= asked.until_s) for k in DELAYS}
-    due = [Due(t - TOLERANCE_S, t + TOLERANCE_S, t, "") for t in asked.gold_s]
+    due = [Due(at=t, low=t - TOLERANCE_S, high=t + TOLERANCE_S) for t in asked.gold_s]
     for condition, times in said.items():
         found = outcome(times, due)
         row = (len(found.hits), found.false_positives, found.false_negatives)

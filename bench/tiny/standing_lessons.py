@@ -25,6 +25,7 @@ from bench.data.world_words import (
     seen_wording,
 )
 from bench.tiny.lessons import Block, Lesson, Teacher, prompt_text
+from bench.tiny.lessons import Kind as TargetKind
 from bench.tiny.tokenizer import token_id
 from shared.messages import Form
 from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
@@ -66,6 +67,8 @@ class _Fact(NamedTuple):
     word: str
     doubt: str = ""
     """What may be true as well."""
+    about: Kind | None = None
+    """Whose name should know the answer, too: it is there that one looks."""
 
 
 class StandingTeacher(Teacher):
@@ -108,6 +111,7 @@ class StandingTeacher(Teacher):
         block, last = Block(fact.name, [*ids, word]), len(ids) - 1
         mark = len(self.ids(tail[: tail.rindex(fact.text) + len(fact.text)])) - 1
         block.targets += [(last, word, "answer"), (mark, word, "hint"), (last + 1, self.eos, "answer")]
+        block.targets += self._lookup(ids, fact)
         if fact.doubt:
             block.targets.append((last, token_id(self.tokenizer, fact.doubt), "doubt"))
         return block
@@ -115,9 +119,15 @@ class StandingTeacher(Teacher):
     def _glance(self, fact: _Fact) -> Block:
         """The same, cut off at its mark."""
         ids = self.ids(f"Question: {fact.text}")
-        return Block(
-            f"{fact.name}-glance", ids, [(len(ids) - 1, token_id(self.tokenizer, fact.word), "hint")]
-        )
+        block = Block(f"{fact.name}-glance", ids, self._lookup(ids, fact))
+        block.targets.append((len(ids) - 1, token_id(self.tokenizer, fact.word), "hint"))
+        return block
+
+    def _lookup(self, ids: Sequence[int], fact: _Fact) -> list[tuple[int, int, TargetKind]]:
+        if fact.about is None:
+            return []
+        name = ids.index(token_id(self.tokenizer, fact.about))
+        return [(name, token_id(self.tokenizer, fact.word), "lookup")]
 
     def _number_glance(self, sight: Sight) -> list[Block]:
         """How many things there are in the newest frame, as options about now name it."""
@@ -150,7 +160,7 @@ class StandingTeacher(Teacher):
         kind = about or self.either([(k, self.shown(sight, k)) for k in kinds()])
         word = "yes" if self.shown(sight, kind) else "no"
         doubt = "yes" if word == "no" and not sight.whole else ""
-        return _Fact("seen", seen_wording(kind), closing(Form.YES_NO), word, doubt)
+        return _Fact("seen", seen_wording(kind), closing(Form.YES_NO), word, doubt, kind)
 
     def either(self, cases: Sequence[tuple[Kind, bool]]) -> Kind:
         """One for which it is true, or one for which it isn't, equally often."""
@@ -180,16 +190,17 @@ class StandingTeacher(Teacher):
         self, there: Sequence[Placed], true: Sequence[Placed], about: Kind | None
     ) -> _Fact | None:
         counts = {kind: _number_of(there, kind) for kind in kinds()}
-        wanted = self.rng.choice((0, 1, 2, 3))
-        kind = about or self.rng.choice([k for k, n in counts.items() if n == wanted] or list(counts))
+        wanted = self.rng.choice(sorted(set(counts.values())))
+        kind = about or self.rng.choice([k for k, n in counts.items() if n == wanted])
         if counts[kind] != _number_of(true, kind):
             return None
-        return _Fact("count", count_wording(kind), closing(Form.COUNT), str(counts[kind]))
+        return _Fact("count", count_wording(kind), closing(Form.COUNT), str(counts[kind]), about=kind)
 
     def _watch_fact(self, there: Sequence[Placed], true: Sequence[Placed], watch: Watch) -> _Fact | None:
         if watch.holds(there) != watch.holds(true):
             return None
-        return _Fact(watch.task, watch.text, _IS_IT_TIME, "yes" if watch.holds(there) else "no")
+        about = None if isinstance(watch.subject, int) else watch.subject
+        return _Fact(watch.task, watch.text, _IS_IT_TIME, "yes" if watch.holds(there) else "no", about=about)
 
     def _find(self, sight: Sight, about: Kind | None) -> Block | None:
         """The look of a rare object as far as it is shown; wait where it isn't."""

@@ -69,6 +69,19 @@ class MemoryTeacher(StandingTeacher):
             lesson.blocks.append(self.caption_block(describe, self.captions[which][seconds[-1]]))
         return lesson
 
+    def look(self) -> Lesson:
+        """A clip without notes: what is there now, and standing questions. Seeing is learnt sooner by itself."""
+        which = self.rng.randrange(len(self.scenes))
+        scene = self.scenes[which]
+        newest = self.rng.randrange(int(scene.duration_s))
+        seconds, offset = window(newest, _WINDOW), self.offset()
+        prefix, _ = self.split(prompt_text([t + offset for t in seconds], (), DESCRIBE, ()))
+        lesson = Lesson(which, seconds, self.ids(prefix), [])
+        self._put_now(lesson, None, scene, newest)
+        for _ in range(2):
+            self.put_standing(lesson, Sight(which, newest, seconds, [], seconds[0] == 0))
+        return lesson
+
     def recite(self, groups: int = 2) -> Lesson:
         """A lesson without frames: notes as long as the level allows, and questions that they answer."""
         prefix, _ = self.split(prompt_text((), (), DESCRIBE, ()))

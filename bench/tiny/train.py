@@ -159,9 +159,12 @@ def _reading_lesson(teacher: Teacher, _: float) -> Lesson:
 
 
 def _slow_lesson(teacher: Teacher, _: float) -> Lesson:
-    """Mostly frames and notes together."""
+    """Frames and notes together; frames alone, and notes alone now and then."""
     assert isinstance(teacher, MemoryTeacher)
-    return teacher.recite() if teacher.rng.random() < 0.15 else teacher.slow(3, notes=0.85)
+    chance = teacher.rng.random()
+    return (
+        teacher.recite() if chance < 0.1 else teacher.look() if chance < 0.5 else teacher.slow(3, notes=0.85)
+    )
 
 
 def _fast_exam(teacher: MemoryTeacher) -> Lesson:

@@ -1,7 +1,7 @@
 """Checkpoint folders: those that ship with the package, and the user's own. Imports no model library.
 
 A folder holds `config.json`, safetensors weights, a tokenizer with a chat template, an image processor and,
-if it was calibrated, `dsb.json` with a `temperature`.
+if it was calibrated, `dsb.json` with a `temperature` (and a `word_temperature`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ class Checkpoint:
     folder: Path
     model_type: str
     temperature: float
+    """Of choices among option keys."""
+    word_temperature: float
+    """Of choices in which words stand: yes or no, a letter or wait."""
 
 
 def _weights() -> Path:
@@ -60,13 +63,18 @@ def _folder(path: str) -> Path:
     return folder
 
 
-def _temperature(folder: Path, spec: ModelSpec) -> float:
+def _temperatures(folder: Path, spec: ModelSpec) -> tuple[float, float]:
     if spec.temperature is not None:
-        return spec.temperature
+        return spec.temperature, spec.temperature
     path = folder / "dsb.json"
-    value = _object(path).get("temperature", 1.0) if path.is_file() else 1.0
+    held = _object(path) if path.is_file() else {}
+    temperature = _above_zero(path, "temperature", held.get("temperature", 1.0))
+    return temperature, _above_zero(path, "word_temperature", held.get("word_temperature", temperature))
+
+
+def _above_zero(path: Path, name: str, value: object) -> float:
     if not isinstance(value, int | float) or not value > 0:
-        raise ModelError(f"{path}: temperature {value!r} must be a number above 0")
+        raise ModelError(f"{path}: {name} {value!r} must be a number above 0")
     return float(value)
 
 
@@ -82,7 +90,7 @@ def open_checkpoint(spec: ModelSpec, *, model_types: tuple[str, ...]) -> Checkpo
     name = folder.resolve().name
     if spec.random_weights is not None:
         name = f"{name}!random{spec.random_weights}"
-    return Checkpoint(name, folder, model_type, _temperature(folder, spec))
+    return Checkpoint(name, folder, model_type, *_temperatures(folder, spec))
 
 
 def fingerprint(checkpoint: Checkpoint, spec: ModelSpec, *, wording: str) -> str:
@@ -92,6 +100,7 @@ def fingerprint(checkpoint: Checkpoint, spec: ModelSpec, *, wording: str) -> str
         if path.suffix in {".json", ".jinja", ".safetensors", ".model", ".txt"} and path.name != "dsb.json":
             with path.open("rb") as file:
                 digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    settings = [spec.backend, spec.dtype, spec.random_weights, checkpoint.temperature, wording]
+    heat = [checkpoint.temperature, checkpoint.word_temperature]
+    settings = [spec.backend, spec.dtype, spec.random_weights, *heat, wording]
     digest.update(json.dumps(settings).encode())
     return digest.hexdigest()[:16]

@@ -72,7 +72,7 @@ class LocalVlm:
         self.fingerprint = fingerprint(checkpoint, spec, wording=wording.SYSTEM + wording.DESCRIBE)
         self.unit_frames = adapter.unit_frames
         self.adapter = adapter
-        self._temperature = checkpoint.temperature
+        self._temperature, self._word_temperature = checkpoint.temperature, checkpoint.word_temperature
         self.model, self._tokenizer = parts.model, parts.tokenizer
         self._limit = int(self.model.config.get_text_config().max_position_embeddings)
         self._ends = _end_tokens(parts)
@@ -97,7 +97,8 @@ class LocalVlm:
                 tokens = label_tokens(self._tokenizer, labels)
             logits = started.logits.float()
             scores = torch.stack([logits[ids].logsumexp(0) for ids in tokens])
-            probs = torch.softmax(scores / self._temperature, 0).tolist()
+            heat = self._word_temperature if wording.has_words(labels) else self._temperature
+            probs = torch.softmax(scores / heat, 0).tolist()
         best = max(range(len(labels)), key=probs.__getitem__)
         return Choice(
             labels[best], dict(zip(labels, probs, strict=True)), started.prompt.length, started.reused

@@ -13,7 +13,7 @@ from shared.messages import Form, Option
 from shared.vlm.base import PromptParts
 
 __all__ = [
-    "DESCRIBE", "SYSTEM", "WAIT", "answer_labels", "closing", "messages", "note_line", "plain", "stamp",
+    "DESCRIBE", "SYSTEM", "WAIT", "answer_labels", "closing", "has_words", "messages", "note_line", "plain", "stamp",
 ]  # fmt: skip
 
 SYSTEM = "You watch a live video. Answer from what you have seen so far."
@@ -45,6 +45,11 @@ def answer_labels(form: Form, options: Sequence[Option] = (), *, speak: bool = F
         return YES_NO
     keys = tuple(option.key for option in options)
     return (*keys, WAIT) if form is Form.SUFFICIENCY and keys else keys if form is Form.MCQ else ()
+
+
+def has_words(labels: Sequence[str]) -> bool:
+    """Whether words are among the labels, beside or instead of option keys: they have a temperature of their own."""
+    return WAIT in labels or set(labels) == set(YES_NO)
 
 
 def stamp(t: float) -> str:

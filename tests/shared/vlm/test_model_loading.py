@@ -141,6 +141,20 @@ def test_the_temperature_comes_from_the_folder_unless_it_is_set(checkpoint: Path
     assert load_vlm(by_folder).fingerprint == load_vlm(by_spec).fingerprint
 
 
+def test_words_have_a_temperature_of_their_own(checkpoint: Path, tmp_path: Path) -> None:
+    folder = copy(checkpoint, tmp_path / "other")
+    (folder / "dsb.json").write_text(json.dumps({"temperature": 1.0, "word_temperature": 1e6}))
+    heated, plain = (
+        load_vlm(ModelSpec(path=str(folder))),
+        load_vlm(ModelSpec(path=str(checkpoint), temperature=1.0)),
+    )
+    words = PromptParts(question="Has a star appeared?", labels=("yes", "no"))
+    letters = PromptParts(question="Where is the star now?", labels=("A", "B"))
+    assert heated.choose(words).probs["yes"] == pytest.approx(0.5, abs=1e-4)
+    assert plain.choose(words).probs["yes"] != pytest.approx(0.5, abs=1e-4)
+    assert heated.choose(letters) == plain.choose(letters)
+
+
 def test_another_distribution_adds_a_backend_by_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

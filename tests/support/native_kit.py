@@ -39,6 +39,23 @@ def bring(folder: Path, bench: str, value: Any, *, name: str = "a.json", **optio
     return Imported(made, list(load_dataset(folder / "out").samples))
 
 
+def write(folder: Path, value: Any) -> None:
+    """Write a native value as `a.json`, whatever it holds."""
+    (folder / "a.json").write_text(json.dumps(value), encoding="utf-8")
+
+
+def bring_text(folder: Path, bench: str, **options: Any) -> Brought:
+    """Import `a.json` as it stands."""
+    return import_set(bench, [folder / "a.json"], folder / "out", **options)
+
+
+def same(folder: Path) -> bool:
+    """Whether export gives the values of `a.json`, NaN being equal to NaN."""
+    export_native(folder / "out", folder / "back.json")
+    one, two = (json.loads((folder / name).read_text("utf-8")) for name in ("a.json", "back.json"))
+    return json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
+
+
 def back(folder: Path) -> Any:
     """What export gives of the set that `bring` made."""
     export_native(folder / "out", folder / "back.json")

@@ -87,9 +87,10 @@ class _Flow:
             elif not self.failed or self.keep_going:
                 yield self._finished(item)
         if self.failed and not self.keep_going:
-            raise self._stopped()
-        if not self.ids and not self.rejects:
-            raise DataError(f"{files[0].path}: holds no record; give the benchmark's own annotation file")
+            raise self._stopped({file.name: file.path for file in files})
+        if not self.ids:
+            what = f"holds no record that {self.importer.name} can map" if self.rejects else "holds no record"
+            raise DataError(f"{files[0].path}: {what}; give the benchmark's own annotation file")
 
     def _set_aside(self, reject: Reject) -> None:
         if not reject.harmless:
@@ -113,15 +114,12 @@ class _Flow:
         self.issues.update(issue.code for issue in sample.issues)
         return sample
 
-    def _stopped(self) -> DataError:
+    def _stopped(self, paths: dict[str, Path]) -> DataError:
         first = next(reject for reject in self.rejects if not reject.harmless)
-        others = (
-            f" ({self.failed} records can't be mapped, {len(self.ids)} or more can)"
-            if self.failed > 1
-            else ""
-        )
+        file = paths.get(first.file, first.file)
+        others = f" ({self.failed} records can't be mapped)" if self.failed > 1 else ""
         remedy = "mend it, or give --keep-going to import the others and keep it aside"
-        return DataError(f"{first.file}: {first.at or '/'}: {first.text}{others}; {remedy}")
+        return DataError(f"{file}: {first.at or '/'}: {first.text}{others}; {remedy}")
 
 
 def import_set(
@@ -137,6 +135,8 @@ def import_set(
 ) -> Brought:
     """Import a benchmark's own files into the folder `out`; raises `DataError` in one line."""
     importer = find_importer(bench)
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: is a file; give a folder as --out")
     files = native_files(annotations, subset=subset)
     overlay = load_errata(bench) if errata else Errata("")
     finder = VideoFinder(videos, hashed=hashed) if videos is not None else None
@@ -173,8 +173,9 @@ def native_files(annotations: Sequence[Path], *, subset: str = "") -> list[Nativ
             name = path.relative_to(given).as_posix() if given.is_dir() else path.name
             if name in found:
                 name = f"{path.resolve().parent.name}/{name}"
-            if name in found or not path.is_file():
-                text = "is given twice" if name in found else "no such file"
+            twice = name in found or any(path.samefile(file.path) for file in found.values() if path.exists())
+            if twice or not path.is_file():
+                text = "is given twice" if twice else "no such file"
                 raise DataError(f"{path}: {text}; give the benchmark's annotation files, each once")
             found[name] = NativeFile(path, name, subset)
     return list(found.values())

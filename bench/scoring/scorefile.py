@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from bench.data.dataset import Dataset
-from bench.data.schema import Sample
+from bench.data.schema import AnswerForm, Sample
 from bench.run.config import RunConfig
 from bench.run.lines import ScoredLine
 from bench.scoring.answers import Grader
@@ -20,7 +20,7 @@ from bench.scoring.items import items_of
 from bench.scoring.official import Case, OfficialTable, cases_of, is_free, score_official
 from bench.scoring.official.base import Value
 from bench.scoring.official.cgbench import clue_recovery
-from bench.scoring.official.emissions import emissions_of
+from bench.scoring.official.emissions import emissions_of, is_no
 from bench.scoring.official.responses import text_of
 from bench.scoring.predictions import Predictions
 from bench.scoring.score import score
@@ -154,12 +154,19 @@ def _records(case: Case, until: float | None) -> Iterator[ScoredLine]:
     """The records of one question; `until` is the end of a standing one."""
     if not is_free(case.of):
         last = case.predictions[-1]
-        yield _line(case, raw=text_of(last.text), t_emit=last.t_emit, live=last.t_emit is not None)
+        yield _line(case, raw=_raw(case, last.text), t_emit=last.t_emit, live=last.t_emit is not None)
         return
     said = [item for item in emissions_of(case) if until is None or item[0] <= until]
     for tick, (t, text) in enumerate(said):
         yield _line(case, kind="emission", raw=text, t_emit=t, tick=tick, speak=True)
     yield _line(case)
+
+
+def _raw(case: Case, value: Any) -> str:
+    """The answer; to a question that waits for its clue a plain "no" (it can't be told yet) is WAIT."""
+    said = text_of(value)
+    waits = case.of.answer.form is AnswerForm.SUFFICIENCY and is_no(said)
+    return "wait" if waits else said
 
 
 def _line(case: Case, *, live: bool = False, **fields: Any) -> ScoredLine:

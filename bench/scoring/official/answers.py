@@ -37,13 +37,16 @@ class PerAnswer:
         """Mark an answer, unless the benchmark leaves it out."""
         self.mark(case)
 
-    def mark(self, case: Case) -> float | None:
-        """The mark of an answer, once it is added; null when it is in no figure."""
+    def mark(self, case: Case, *, silent: bool | None = None) -> float | None:
+        """The mark of an answer, once it is added; null when it is in no figure.
+
+        `silent` is whether nothing was said, for questions with free timing.
+        """
         mark = self._mark(case)
         if mark is None:
             self.tally.without_gold += 1
             return None
-        self.tally.owe(case)
+        self.tally.owe(case, silent=silent)
         if self._leaves(case):
             return None
         self.tally.add(case.sample.task, mark)

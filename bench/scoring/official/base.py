@@ -109,7 +109,7 @@ class OfficialScores(Value):
     missing: int
     """Of them those without any prediction."""
     empty: int
-    """Of them those whose prediction is null or holds nothing."""
+    """Of them those whose prediction is null or holds nothing; with free timing: those where nothing was said."""
     counted: int
     """The denominator of `value`: some benchmarks leave out what was not answered."""
     without_gold: int = 0
@@ -170,11 +170,11 @@ class Tally:
     sums: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def owe(self, case: Case) -> None:
-        """Note that an answer was owed."""
+    def owe(self, case: Case, *, silent: bool | None = None) -> None:
+        """Note that an answer was owed; `silent` is whether nothing was said (by default: in the last one)."""
         self.owed += 1
         self.missing += case.missing
-        self.empty += not case.missing and not case.said
+        self.empty += not case.missing and (not case.said if silent is None else silent)
 
     def add(self, task: str, mark: float) -> None:
         """Add a mark to the denominator."""

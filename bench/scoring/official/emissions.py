@@ -9,7 +9,7 @@ from bench.data.schema import AnswerForm
 from bench.scoring.official.base import Case, Prediction
 from bench.scoring.official.responses import text_of
 
-__all__ = ["emissions_of", "spoke"]
+__all__ = ["emissions_of", "is_no", "spoke"]
 
 
 def emissions_of(case: Case) -> list[tuple[float, str]]:
@@ -27,7 +27,12 @@ def spoke(prediction: Prediction) -> bool:
     said = text_of(prediction.text)
     if prediction.t_emit is None:
         return "yes" in said.lower()
-    return prediction.text is not None and said.strip().rstrip(".!").casefold() != "no"
+    return prediction.text is not None and not is_no(said)
+
+
+def is_no(said: str) -> bool:
+    """Whether it is "no" and nothing else."""
+    return said.strip().rstrip(".!").casefold() in ("no", "n")
 
 
 def _each(case: Case) -> Iterator[tuple[float, str]]:

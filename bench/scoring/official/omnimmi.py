@@ -127,9 +127,9 @@ class Alerts:
 
     def add(self, case: Case) -> None:
         """Mark one question."""
-        if self._marks.mark(case) is None:
-            return
         span, alerts = _span(case), alerts_of(case)
+        if self._marks.mark(case, silent=not alerts) is None:
+            return
         if span is not None and alerts:
             inside = sum(span.start <= t <= span.end for t in alerts)
             self._precision["precision"] += inside / len(alerts)

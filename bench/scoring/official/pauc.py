@@ -84,8 +84,8 @@ class ProactiveVideoQA:
         if not gold:
             self._owed.without_gold += 1
             return
-        self._owed.owe(case)
         said = spoken(case)
+        self._owed.owe(case, silent=not said)
         for reply in gold:
             times, asks = _asks(case, reply, said)
             self._batch.put(asks, partial(self._judged, case.sample.task, reply, times))

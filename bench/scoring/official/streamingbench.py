@@ -58,8 +58,8 @@ class Proactive:
 
     def add(self, case: Case) -> None:
         """Mark one question."""
-        if self._marks.mark(case):
-            output = first_output(case)
+        output = first_output(case)
+        if self._marks.mark(case, silent=output is None):
             wanted = case.of.answer.gold[0].text if case.of.answer.gold else ""
             self._answers += output is not None and wanted in output.text
 

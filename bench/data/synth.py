@@ -24,7 +24,7 @@ from bench.data.synth_samples import samples_of
 from bench.files import cache_dir, canonical, write_atomic
 from shared.errors import ConfigError, DataError
 
-__all__ = ["DEMO", "Recipe", "build", "demo", "open_dataset"]
+__all__ = ["DEMO", "Recipe", "build", "demo", "open_dataset", "scenes_of"]
 
 
 class Recipe(NamedTuple):
@@ -70,6 +70,14 @@ def build(
     with _only_one(folder):
         held = _made(folder, stamp)
         return held if held is not None else _make(folder, recipe, stamp, progress)
+
+
+def scenes_of(recipe: Recipe) -> Iterator[scenes.Scene]:
+    """The scenes of a recipe's videos, by seed."""
+    durations = recipe.durations()
+    seeds = world.split_seeds(world.Split(recipe.split), len(durations), start=recipe.seed * 10_000)
+    for seed, duration in zip(seeds, durations, strict=True):
+        yield scenes.script(seed, duration_s=duration, level=recipe.level)
 
 
 def demo(*, progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -149,22 +157,19 @@ def _made(folder: Path, stamp: dict[str, Any]) -> Dataset | None:
 def _make(
     folder: Path, recipe: Recipe, stamp: dict[str, Any], progress: Callable[[int, int], None] | None
 ) -> Dataset:
-    durations = recipe.durations()
-    seeds = world.split_seeds(world.Split(recipe.split), len(durations), start=recipe.seed * 10_000)
     (folder / "recipe.json").unlink(missing_ok=True)
     samples: list[Sample] = []
     sizes: dict[str, int] = {}
-    for number, (seed, duration) in enumerate(zip(seeds, durations, strict=True)):
-        scene = scenes.script(seed, duration_s=duration, level=recipe.level)
-        name = f"videos/{recipe.split}-{seed:06d}.mp4"
+    for number, scene in enumerate(scenes_of(recipe)):
+        name = f"videos/{recipe.split}-{scene.seed:06d}.mp4"
         sha = _encode(scene, folder / name)
         sizes[name] = (folder / name).stat().st_size
-        stream = Stream(uri=name, duration_s=duration, sha256=sha)
+        stream = Stream(uri=name, duration_s=scene.duration_s, sha256=sha)
         samples += samples_of(
             scene, stream, parts=recipe.parts, split=recipe.split, seed=recipe.seed, n=recipe.per_video
         )
         if progress is not None:
-            progress(number + 1, len(durations))
+            progress(number + 1, len(recipe.durations()))
     if not samples:
         raise DataError(f"{folder}: the recipe gives no question: make the videos longer")
     dataset = Dataset(folder / "all.json", f"synth-{recipe.split}-{recipe.seed}", tuple(samples))

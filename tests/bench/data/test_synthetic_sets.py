@@ -7,15 +7,18 @@ import pytest
 
 import bench.data.synth as synth
 from bench.data import Dataset, to_questions
-from bench.data.schema import Part
+from bench.data.checks import check_sample
+from bench.data.lint import Linter
+from bench.data.schema import AnswerForm, Part, Sample, Stream
+from bench.data.synth_samples import samples_of
 from bench.run.config import load_config
-from bench.scoring.base import Rules, gold_at
+from bench.scoring.base import Rules
 from bench.scoring.items import items_of
 from bench.scoring.reasoning import EvidenceIn, Reasoning
 from shared.errors import ConfigError
 
 RULES = Rules(profile=load_config(None).profile())
-SMALL = synth.Recipe(videos=2, per_video=3, duration_s=(40, 45))
+SMALL = synth.Recipe(videos=2, per_video=3, duration_s=(20, 25))
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +27,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return synth.build(tmp_path_factory.mktemp("demo"), synth.DEMO)
+def demo() -> list[Sample]:
+    """The demo's samples, without its videos."""
+    recipe, samples = synth.DEMO, list[Sample]()
+    for scene in synth.scenes_of(recipe):
+        stream = Stream(uri=f"{scene.seed}.mp4", duration_s=scene.duration_s)
+        kept = {"split": recipe.split, "seed": recipe.seed, "n": recipe.per_video}
+        samples += samples_of(scene, stream, parts=recipe.parts, **kept)
+    return samples
 
 
 def test_a_set_is_the_same_wherever_it_is_made(small: Dataset, tmp_path: Path) -> None:
@@ -64,41 +73,79 @@ def test_a_changed_recipe_a_cut_file_or_changed_code_makes_it_anew(
     assert made
 
 
-def test_gold_holds_at_every_ask_time_and_is_an_option(demo: Dataset) -> None:
-    for item in items_of(demo.samples, RULES):
-        if item.options and item.part is not Part.CLUE:
-            gold = gold_at(item, item.t_ask)
-            assert gold is not None
-            assert gold.value in {option.key for option in item.options}
+def test_gold_holds_at_every_ask_time_and_has_the_form_that_is_asked_for(demo: list[Sample]) -> None:
+    for sample in demo:
+        for turn in sample.turns:
+            keys = {option.key for option in turn.answer.options}
+            for t in turn.asks:
+                gold = turn.answer.gold_at(t)
+                assert gold is not None
+                if turn.answer.form is AnswerForm.MCQ:
+                    assert gold.value in keys
+                elif turn.answer.form is AnswerForm.SUFFICIENCY:
+                    assert (gold.value, gold.text) == ("WAIT", "") or (
+                        gold.value == "READY" and gold.text in keys
+                    )
+                elif turn.answer.form is AnswerForm.COUNT:
+                    assert type(gold.value) is int
+                else:
+                    assert type(gold.value) is bool
 
 
-def test_the_demo_set_is_what_the_demo_needs(demo: Dataset) -> None:
-    parts = Counter(sample.part for sample in demo.samples)
-    lengths = sorted({(s.streams[0].duration_s or 0, s.video) for s in demo.samples})
-    assert 80 <= len(demo.samples) <= 100
-    assert min(parts[Part.REALTIME], parts[Part.REASONING]) >= 35
+def test_the_demo_set_is_what_the_demo_needs(demo: list[Sample]) -> None:
+    parts = Counter(sample.part for sample in demo)
+    lengths = sorted({(s.streams[0].duration_s or 0, s.video) for s in demo})
+    assert 150 <= len(demo) <= 190
+    assert set(parts) == set(Part)
+    assert parts[Part.PROACTIVE] >= 18
+    assert min(n for part, n in parts.items() if part is not Part.PROACTIVE) >= 32
     assert [length >= 100 for length, _ in lengths].count(True) == 1
     assert len(lengths) == 9
 
 
-def test_some_evidence_of_the_demo_can_be_reached_by_memory_only_and_none_by_s1(demo: Dataset) -> None:
-    items = [item for item in items_of(demo.samples, RULES) if item.part is Part.REASONING]
+def test_no_sample_of_the_demo_contradicts_itself(demo: list[Sample]) -> None:
+    linter = Linter()
+    found = [finding for sample in demo for finding in check_sample(sample, linter)]
+    assert found == []
+
+
+def test_a_chain_names_the_answer_to_its_first_turn_by_a_slot(demo: list[Sample]) -> None:
+    chains = [sample for sample in demo if sample.part is Part.SEQUENTIAL]
+    assert {len(chain.turns) for chain in chains} <= {3, 4}
+    for chain in chains:
+        assert "##ANSWER##" not in chain.turns[0].question
+        for turn in chain.turns[1:]:
+            assert turn.question.count("##ANSWER##") == 1
+            assert [(link.turn, link.mode, link.slot) for link in turn.depends_on] == [
+                (0, "slot", "##ANSWER##")
+            ]
+        asks = [turn.ask_s for turn in chain.turns]
+        assert asks == sorted(set(asks))
+
+
+def test_some_evidence_of_the_demo_can_be_reached_by_memory_only_and_none_by_s1(demo: list[Sample]) -> None:
+    items = [item for item in items_of(demo, RULES) if item.part is Part.REASONING]
     where = Counter(Reasoning().slice_of(item, RULES) for item in items)
     assert where[EvidenceIn.MEMORY] >= 10
     assert where[EvidenceIn.S2_WINDOW] >= 10
     assert where[EvidenceIn.S1_WINDOW] == 0
 
 
-def test_every_question_can_be_asked(demo: Dataset) -> None:
-    keys = [asked.key for sample in demo.samples for asked in to_questions(sample, "r_0_1")]
-    assert len(set(keys)) == len(demo.samples)
+def test_every_question_can_be_asked(demo: list[Sample]) -> None:
+    asked = [asked.key for sample in demo for asked in to_questions(sample, "r_0_1")]
+    due = sum(len(turn.asks) for sample in demo for turn in sample.turns)
+    assert len(set(asked)) == len(asked) == due
+
+
+def test_every_sample_has_a_name_of_its_own(demo: list[Sample]) -> None:
+    assert len({sample.id for sample in demo}) == len(demo)
 
 
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
         (SMALL._replace(split="tset"), "split 'tset'"),
-        (SMALL._replace(parts=("clue",)), "part 'clue'"),
+        (SMALL._replace(parts=("clu",)), "part 'clu'"),
         (SMALL._replace(videos=0), "at least 1"),
         (SMALL._replace(duration_s=(60, 45)), "the shorter first"),
     ],

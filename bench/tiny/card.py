@@ -27,8 +27,9 @@ A LLaVA-class model of two million parameters (CLIP tower with one patch a grid 
 tokenizer), trained from random weights on DualStreamBench's synthetic world. It sees {_SEES[name]}.
 
 **Data.** Scenes of training seeds (last digit 0 to 7): coloured shapes on a 4 × 4 grid, through H.264, resizing to
-96 × 96 and JPEG; questions and prompt wording as the benchmark's own; stamps moved by up to two hours. Test seeds
-(last digit 9) were never trained on; validation seeds (last digit 8) set the temperature {meta["temperature"]}.
+96 × 96 and JPEG; questions and prompt wording of all five parts, as the benchmark has them; stamps moved by up to two
+hours. Test seeds (last digit 9) were never trained on; validation seeds (last digit 8) set the temperature of letters,
+{meta["temperature"]}. Yes, no and wait need none: where what is shown may have missed something, the lessons doubt.
 
 **Training.** `dsb models train-tiny --out DIR --seed {meta["seed"]}` makes it again: the vision tower on what each cell
 holds, then the language model with the tower frozen. Letter accuracy on validation lessons, which include questions
@@ -44,7 +45,9 @@ def with_scores(text: str, lines: Sequence[str]) -> str:
     """A card with its table of scores, in place of an older one."""
     table = "\n".join(lines)
     return f"""{text.split(_SCORES)[0]}{_SCORES}
-On test seeds, through the ordinary backend (condition, kind, accuracy, 95 % interval by video, number):
+On test seeds, through the ordinary backend: condition, kind, score, 95 % interval by video, number. The score is F1
+(within two seconds) for `proactive`, balanced accuracy for `clue`, mean relative accuracy for `count`, else accuracy.
+`always`, `never` and `timer` look at nothing.
 
 ```
 {table}

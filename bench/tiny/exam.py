@@ -15,13 +15,20 @@ from bench.scoring.official.counts import mra
 from bench.tiny.watching import CONDITIONS, Watching
 from shared.messages import Form, Option, Question, Standing
 
-__all__ = ["Add", "ask_all"]
+__all__ = ["TIMER", "Add", "ask_all"]
 
 _PARTS: tuple[Part, ...] = ("realtime", "reasoning")
 _SEEING = ("s1", "s2", "text-s1", "text-s2")
-_CHAINS = (*_SEEING, "s2-no-notes")
+_PROBED = _CHAINS = (*_SEEING, "s2-no-notes")
+_BLIND = {
+    "yes_no": {"always": "yes", "never": "no"},
+    "sufficiency+text": {"always": LETTERS[0], "never": "wait"},
+    "count": {"always": "1", "never": "0"},
+}
+"""What those say who only ever say one thing."""
 DELAYS = range(1, 40)
-"""Seconds that timers wait; the best of them is chosen afterwards, which flatters it."""
+"""Seconds that timers wait."""
+TIMER = "timer "
 
 
 class Add(Protocol):
@@ -72,8 +79,8 @@ def _ask_probes(watching: Watching, asked: ClueQuestion, add: Add) -> None:
     for t in asked.probe_s:
         question = _question(watching, asked.text, t, Form(asked.form), asked.options)
         gold = asked.gold_at(t)
-        for condition in (*_SEEING, "s2-no-notes"):
-            raw = watching.ask(condition, question).raw
+        said = {condition: watching.ask(condition, question).raw for condition in _PROBED}
+        for condition, raw in (said | _BLIND[asked.form]).items():
             if asked.form == "count":
                 add(condition, ["count mra"], watching.scene.seed, _near(raw, gold), 1)
             else:
@@ -105,7 +112,7 @@ def _ask_ticks(watching: Watching, asked: WatchQuestion, add: Add) -> None:
         ]
         said[condition] = [t for i, t in enumerate(ticks) if yes[i] and not (i and yes[i - 1])]
     said["always"] = ticks
-    said |= {f"timer {k:02d}": [asked.ask_s + k] * (asked.ask_s + k <= asked.until_s) for k in DELAYS}
+    said |= {f"{TIMER}{k}": [asked.ask_s + k] * (asked.ask_s + k <= asked.until_s) for k in DELAYS}
     due = [Due(at=t, low=t - TOLERANCE_S, high=t + TOLERANCE_S) for t in asked.gold_s]
     for condition, times in said.items():
         found = outcome(times, due)

@@ -131,6 +131,7 @@ def export(
         "part": "realtime" if name == "tiny-s1" else "reasoning",
         "seed": seed,
         "temperature": round(found.temperature, 4),
+        "word_temperature": 1.0,  # doubt is part of those lessons
         "validation_accuracy": round(found.accuracy, 4),
         "world": "synth/1",
     }
@@ -155,7 +156,7 @@ def _standing_lesson(teacher: Teacher, _: float) -> Lesson:
 def _reading_lesson(teacher: Teacher, _: float) -> Lesson:
     """Notes by themselves; now and then frames, so that seeing isn't forgotten."""
     assert isinstance(teacher, MemoryTeacher)
-    return teacher.slow(1, notes=0.0) if teacher.rng.random() < 0.12 else teacher.recite()
+    return teacher.look() if teacher.rng.random() < 0.2 else teacher.recite()
 
 
 def _slow_lesson(teacher: Teacher, _: float) -> Lesson:

@@ -15,7 +15,7 @@ from bench.scoring.official.profiles import PROFILES
 from bench.scoring.official.sections import SectionScore, sections
 from bench.scoring.text import NORMALISED, TextMatcher
 
-__all__ = ["OfficialTable", "ProfileScores", "as_said", "cases_of", "is_free", "score_official"]
+__all__ = ["Lookup", "OfficialTable", "ProfileScores", "as_said", "cases_of", "is_free", "score_official"]
 
 _FREE = frozenset({AnswerForm.ALERT, AnswerForm.EMIT, AnswerForm.MULTI_REPLY})
 Lookup = Callable[[int, int, int], Sequence[Prediction]]

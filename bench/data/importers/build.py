@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from bench.data.importers.base import Misfit, NativeFile, Record, Reject, escape, short_hash
+from bench.data.importers.choices import label_of
 from bench.data.importers.fields import Node
 from bench.data.schema import (
+    AnswerForm,
     AnswerSpec,
     Evidence,
     Gold,
@@ -26,7 +28,17 @@ from bench.data.schema import (
 )
 from shared.messages import Option
 
-__all__ = ["Notes", "Origin", "choose", "evidence_of", "make_sample", "rejected", "span_of"]
+__all__ = [
+    "Notes",
+    "Origin",
+    "choose",
+    "evidence_of",
+    "free_text",
+    "make_sample",
+    "question_of",
+    "rejected",
+    "span_of",
+]
 
 
 class Origin(NamedTuple):
@@ -106,20 +118,46 @@ def make_sample(
         raise Misfit(origin.pointer, f"can't be a sample: {where}: {first['msg']}") from error
 
 
-def choose(options: tuple[Option, ...], answer: Node, notes: Notes) -> AnswerSpec:
-    """A choice whose gold is a label, or the text of an option; else an issue, and the gold as it stands."""
+def choose(options: tuple[Option, ...], holder: Node, key: str, notes: Notes) -> AnswerSpec:
+    """A choice whose gold, field `key`, is a label or the text of an option.
+
+    Else the gold stays as it stands, and an issue says so; without any answer there is no gold.
+    """
+    if not _answered(holder, key):
+        return AnswerSpec(options=options)
+    answer = holder.get(key)
     said = answer.text().strip()
     keys = [option.key for option in options]
-    found = said if said in keys else None
+    if said in keys:
+        return AnswerSpec(options=options, gold=(Gold(value=said),))
+    named = [option.key for option in options if option.text.strip() == said]
+    guesses = [said.strip("()[]. ").upper(), label_of(said), *named[: len(named) == 1]]
+    found = next((guess for guess in guesses if guess in keys), None)
     if found is None:
-        plain = said.strip("()[]. ").upper()
-        named = [option.key for option in options if option.text.strip() == said]
-        found = plain if plain in keys else named[0] if len(named) == 1 else None
-        if found is None:
-            notes.add("gold_not_in_options", answer, f"{said!r:.60} is none of {', '.join(keys)}")
-        else:
-            notes.add("gold_odd_form", answer, f"{said!r:.60} read as {found}")
+        notes.add("gold_not_in_options", answer, f"{said!r:.60} is none of {', '.join(keys)}")
+    else:
+        notes.add("gold_odd_form", answer, f"{said!r:.60} read as {found}")
     return AnswerSpec(options=options, gold=(Gold(value=found or said),))
+
+
+def free_text(holder: Node, key: str) -> AnswerSpec:
+    """An answer in free text; without any there is no gold."""
+    gold = (Gold(text=holder.get(key).text()),) if _answered(holder, key) else ()
+    return AnswerSpec(form=AnswerForm.TEXT, gold=gold)
+
+
+def question_of(node: Node, notes: Notes) -> str:
+    """The question's text; an empty one is noted."""
+    asked = node.get("question")
+    text = asked.text(empty=True)
+    if not text.strip():
+        notes.add("question_empty", asked, "asks nothing")
+    return text
+
+
+def _answered(holder: Node, key: str) -> bool:
+    value = holder.get(key).value if holder.has(key) else ""
+    return not isinstance(value, str) or bool(value.strip())
 
 
 def span_of(start: float, end: float, node: Node, notes: Notes) -> Span:

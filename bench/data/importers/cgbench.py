@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.data.importers.base import NativeFile, Record, Reject
-from bench.data.importers.build import Notes, Origin, choose, evidence_of, make_sample, span_of
+from bench.data.importers.build import (
+    Notes,
+    Origin,
+    choose,
+    evidence_of,
+    free_text,
+    make_sample,
+    question_of,
+    span_of,
+)
 from bench.data.importers.choices import read_choices, read_labelled
 from bench.data.importers.fields import Node
 from bench.data.importers.listing import ListImporter
 from bench.data.importers.profiles import Bench, profile
-from bench.data.schema import AnswerForm, AnswerSpec, Gold, Part, Sample, Span, Turn
+from bench.data.schema import AnswerSpec, Part, Sample, Span, Turn
 
 __all__ = ["CgBench"]
 
@@ -50,7 +59,7 @@ def _turn(node: Node, duration: float | None, notes: Notes) -> Turn:
     if duration is None:
         notes.add("ts_unknown", node, "no duration is given; it is asked at the end of the last clue")
     return Turn(
-        question=node.get("question").text(),
+        question=question_of(node, notes),
         ask_s=max(last, duration or 0.0),
         answer=_answer(node, notes),
         evidence=evidence_of(spans, kind="clue"),
@@ -59,11 +68,11 @@ def _turn(node: Node, duration: float | None, notes: Notes) -> Turn:
 
 def _answer(node: Node, notes: Notes) -> AnswerSpec:
     if not node.has("choices"):
-        return AnswerSpec(form=AnswerForm.TEXT, gold=(Gold(text=node.get("answer").text()),))
+        return free_text(node, "answer")
     listed = node.get("choices")
     choices = read_choices(listed) if isinstance(listed.value, list) else read_labelled(listed)
     notes.take(choices.issues)
-    return choose(choices.options, node.get("right_answer" if node.has("right_answer") else "answer"), notes)
+    return choose(choices.options, node, "right_answer" if node.has("right_answer") else "answer", notes)
 
 
 def _span(node: Node, notes: Notes) -> Span:

@@ -13,10 +13,12 @@ from bench.data.importers.fields import Node, kind_of
 from bench.data.schema import Issue
 from shared.messages import Option
 
-__all__ = ["Choices", "letter", "read_choices", "read_labelled"]
+__all__ = ["Choices", "label_of", "letter", "read_choices", "read_labelled"]
 
 _LABEL = re.compile(r"\s*\(?([A-Z])\s*[.:)、．：]\s*(.*)", re.DOTALL)
 _MOST = 26 * 27
+_USUAL = 4
+"""Among more texts than this, one without a label is rather a piece of the one before."""
 
 
 class Choices(NamedTuple):
@@ -29,6 +31,12 @@ class Choices(NamedTuple):
 def letter(place: int) -> str:
     """A, B, … Z, AA, AB …"""
     return chr(65 + place) if place < 26 else letter(place // 26 - 1) + chr(65 + place % 26)
+
+
+def label_of(text: str) -> str:
+    """The label that a text begins with; empty when there is none."""
+    label = _label(text)
+    return label.key if label else ""
 
 
 def read_choices(node: Node) -> Choices:
@@ -66,8 +74,8 @@ def read_labelled(node: Node) -> Choices:
 def _texts(items: list[Node], issues: list[Issue]) -> list[str]:
     texts = []
     for item in items:
-        text = item.text(empty=True)
-        if not isinstance(item.value, str):
+        text = "" if item.value is None else item.text(empty=True)
+        if not isinstance(item.value, str | None):
             said = f"is {kind_of(item.value)}: {text}"
             issues.append(Issue(code="option_not_text", pointer=item.pointer, text=said))
         if not text.strip():
@@ -76,27 +84,54 @@ def _texts(items: list[Node], issues: list[Issue]) -> list[str]:
     return texts
 
 
+class _Label(NamedTuple):
+    key: str
+    body: str
+
+
 def _labelled(node: Node, texts: list[str], issues: list[Issue]) -> tuple[Option, ...]:
-    """Options whose texts begin with a label, most of them."""
-    keys: list[str] = []
-    bodies: list[str] = []
-    for text in texts:
-        match = _LABEL.fullmatch(text)
-        if match is not None:
-            keys.append(match[1])
-            bodies.append(match[2].strip())
-        elif text.strip():
-            bodies[-1] = f"{bodies[-1]} {text.strip()}"
-            said = f"{text.strip()!r:.60} has no label; joined to option {keys[-1]}"
-            issues.append(Issue(code="option_split", pointer=node.pointer, text=said))
-    if keys == [letter(place) for place in range(len(keys))]:
-        return tuple(Option(key=k, text=b) for k, b in zip(keys, bodies, strict=True))
+    """Options whose texts begin with a label, most of them; the first does."""
+    told = [text.strip() for text in texts if text.strip()]
+    labels = [_label(text) for text in told]
+    joined = _joined(told, labels)
+    keys = [label.key for label in joined]
+    if len(joined) == len(told) and keys == _letters(len(keys)):
+        return _options(joined)
+    fits = all(label is None or label.key == letter(place) for place, label in enumerate(labels))
+    if fits and len(told) <= _USUAL:
+        said = f"{len(told) - len(joined)} of {len(told)} have no label; named by place"
+        issues.append(Issue(code="option_labels_malformed", pointer=node.pointer, text=said))
+        return _by_place([label.body if label else text for text, label in zip(told, labels, strict=True)])
+    if len(joined) < len(told):
+        said = f"{len(told) - len(joined)} of {len(told)} texts have no label; joined to the one before"
+        issues.append(Issue(code="option_split", pointer=node.pointer, text=said))
+    if keys == _letters(len(keys)):
+        return _options(joined)
     named = len(set(keys)) == len(keys)
     said = f"labels {', '.join(keys)}; " + ("taken as they are" if named else "named by place")
     issues.append(Issue(code="option_labels_malformed", pointer=node.pointer, text=said))
-    if not named:
-        return _by_place(bodies)
-    return tuple(Option(key=k, text=b) for k, b in zip(keys, bodies, strict=True))
+    return _options(joined) if named else _by_place([label.body for label in joined])
+
+
+def _label(text: str) -> _Label | None:
+    match = _LABEL.fullmatch(text)
+    return _Label(match[1], match[2].strip()) if match else None
+
+
+def _joined(texts: list[str], labels: list[_Label | None]) -> list[_Label]:
+    """The labelled texts, each with what follows it without a label."""
+    joined: list[_Label] = []
+    for text, label in zip(texts, labels, strict=True):
+        joined.append(label or _Label(joined[-1].key, f"{joined.pop().body} {text}"))
+    return joined
+
+
+def _letters(count: int) -> list[str]:
+    return [letter(place) for place in range(count)]
+
+
+def _options(labels: list[_Label]) -> tuple[Option, ...]:
+    return tuple(Option(key=label.key, text=label.body) for label in labels)
 
 
 def _by_place(texts: list[str]) -> tuple[Option, ...]:

@@ -16,7 +16,7 @@ __all__ = ["Stamp", "read_interval", "read_stamp"]
 
 _PLAIN = re.compile(r"\d{1,2}:[0-5]\d:[0-5]\d(\.\d+)?")
 _PART = re.compile(r"\d{1,9}(\.\d{1,9})?")
-_INTERVAL = re.compile(r"\[?\s*([\d:.]+)\s*-+\s*([\d:.]+)\s*\]?")
+_INTERVAL = re.compile(r"\[?\s*([\d:.]+)\s*(?:[-–—~]+|to)\s*([\d:.]+)\s*\]?")
 
 
 class Stamp(NamedTuple):

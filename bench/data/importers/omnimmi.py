@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bench.data.importers.base import NativeFile, Record, Reject
-from bench.data.importers.build import Notes, Origin, evidence_of, make_sample, span_of
+from bench.data.importers.build import (
+    Notes,
+    Origin,
+    evidence_of,
+    free_text,
+    make_sample,
+    question_of,
+    span_of,
+)
 from bench.data.importers.choices import read_choices
 from bench.data.importers.clock import read_interval, read_stamp
 from bench.data.importers.fields import Node
@@ -91,9 +99,9 @@ def _task(file: NativeFile, node: Node) -> str:
 
 
 def _chain(node: Node, notes: Notes) -> _Read:
-    turns = []
+    turns: list[Turn] = []
     for place, item in enumerate(node.get("qa").items(least=1)):
-        question, span = item.get("question").text(), _span(item.get("timestamp"), notes)
+        question, span = question_of(item, notes), _span(item, notes)
         depends: tuple[Depends, ...] = ()
         if SLOT in question and place:
             depends = (Depends(turn=place - 1, mode="slot", slot=SLOT),)
@@ -102,9 +110,9 @@ def _chain(node: Node, notes: Notes) -> _Read:
         turns.append(
             Turn(
                 question=question,
-                ask_s=span.to_s,
-                answer=_text(item.get("answer")),
-                evidence=evidence_of([span], kind="event"),
+                ask_s=span.to_s if span else turns[-1].ask_s if turns else 0.0,
+                answer=free_text(item, "answer"),
+                evidence=evidence_of([span] if span else [], kind="event"),
                 depends_on=depends,
             )
         )
@@ -116,35 +124,43 @@ def _chain(node: Node, notes: Notes) -> _Read:
 def _ap(node: Node, notes: Notes) -> _Read:
     choices = read_choices(node.get("vocab"))
     notes.take(choices.issues)
-    said = node.get("answer").text().strip()
+    said = node.get("answer").text(empty=True).strip()
     keys = [option.key for option in choices.options if option.text == said]
     if len(keys) == 1:
         answer = AnswerSpec(options=choices.options, gold=(Gold(value=keys[0], text=said),))
     else:
         text = f"{said!r:.60} is {'twice' if keys else 'not'} in `vocab`; asked as free text"
         notes.add("gold_not_in_options", node.get("answer"), text)
-        answer = _text(node.get("answer"))
-    return _Read(Part.REASONING, [_untimed(node.get("question"), answer, notes)])
+        answer = free_text(node, "answer")
+    return _Read(Part.REASONING, [_untimed(question_of(node, notes), answer, node, notes)])
 
 
 def _si(node: Node, notes: Notes) -> _Read:
-    stamp = read_stamp(node.get("timestamp"))
-    notes.take(stamp.issues)
-    turn = Turn(question=node.get("question").text(), ask_s=stamp.s, answer=_text(node.get("answer")))
+    answer, question = free_text(node, "answer"), question_of(node, notes)
+    if not node.has("timestamp"):
+        turn = _untimed(question, answer, node, notes)
+    else:
+        stamp = read_stamp(node.get("timestamp"))
+        notes.take(stamp.issues)
+        turn = Turn(question=question, ask_s=stamp.s, answer=answer)
     return _Read(Part.REASONING, [turn], modalities=("video", "audio"))
 
 
 def _pa(node: Node, notes: Notes) -> _Read:
-    ends = node.get("answer").items(least=2)
-    if len(ends) > 2:
-        raise node.get("answer").fail(f"holds {len(ends)} numbers, a span has two")
-    span = span_of(ends[0].seconds(), ends[1].seconds(), node.get("answer"), notes)
+    """One span `[start, end]`, or a list of them."""
+    given = node.get("answer").items(least=1)
+    pairs = [item.items(least=2) for item in given] if isinstance(given[0].value, list) else [given]
+    spans = []
+    for ends in pairs:
+        if len(ends) != 2:
+            raise node.get("answer").fail(f"holds {len(ends)} numbers, a span has two")
+        spans.append(span_of(ends[0].seconds(), ends[1].seconds(), node.get("answer"), notes))
     turn = Turn(
-        question=node.get("question").text(),
+        question=question_of(node, notes),
         ask_s=0.0,
-        trigger=Trigger(gold_spans=(span,)),
+        trigger=Trigger(gold_spans=tuple(spans)),
         answer=AnswerSpec(form=AnswerForm.ALERT),
-        evidence=evidence_of([span], kind="event"),
+        evidence=evidence_of(spans, kind="event"),
     )
     return _Read(Part.PROACTIVE, [turn])
 
@@ -160,21 +176,21 @@ def _pt(node: Node, notes: Notes) -> _Read:
     last = turns[-1]
     if last.has("assistant"):
         notes.add("gold_conflict", last, "the last turn has an answer, though silence is right")
-    asked = _untimed(last.get("human"), AnswerSpec(form=AnswerForm.SILENCE, gold=(Gold(value=""),)), notes)
-    return _Read(Part.PROACTIVE, [asked], tuple(events))
+    silence = AnswerSpec(form=AnswerForm.SILENCE, gold=(Gold(value=""),))
+    return _Read(Part.PROACTIVE, [_untimed(last.get("human").text(), silence, last, notes)], tuple(events))
 
 
-def _untimed(question: Node, answer: AnswerSpec, notes: Notes) -> Turn:
-    notes.add("ts_unknown", question, "no time is given; it is asked at the end of the video")
-    return Turn(question=question.text(), ask_s=0.0, answer=answer)
+def _untimed(question: str, answer: AnswerSpec, node: Node, notes: Notes) -> Turn:
+    notes.add("ts_unknown", node, "no time is given; it is asked at the end of the video")
+    return Turn(question=question, ask_s=0.0, answer=answer)
 
 
-def _text(answer: Node) -> AnswerSpec:
-    return AnswerSpec(form=AnswerForm.TEXT, gold=(Gold(text=answer.text()),))
-
-
-def _span(node: Node, notes: Notes) -> Span:
-    ends = read_interval(node.text())
+def _span(item: Node, notes: Notes) -> Span | None:
+    """The interval of a turn; one that can't be read is noted."""
+    stamp = item.get("timestamp")
+    ends = read_interval(stamp.text(empty=True))
     if ends is None:
-        raise node.fail(f"expected an interval such as 0.0 -- 36.0, found {node.value!r:.60}")
-    return span_of(*ends, node, notes)
+        said = f"{stamp.value!r:.60} is no interval; asked with the turn before"
+        notes.add("ts_unparseable", stamp, said)
+        return None
+    return span_of(*ends, stamp, notes)

@@ -14,8 +14,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bench.data.importers.base import NativeFile, Record, Reject
-from bench.data.importers.build import Notes, Origin, evidence_of, make_sample, span_of
+from bench.data.importers.build import Notes, Origin, evidence_of, make_sample, question_of, span_of
 from bench.data.importers.choices import read_choices
+from bench.data.importers.clock import read_stamp
 from bench.data.importers.fields import Node
 from bench.data.importers.listing import ListImporter
 from bench.data.importers.profiles import Bench, profile
@@ -115,11 +116,13 @@ def _choice(node: Node, read: _Read) -> list[Turn]:
     else:
         chosen = choices.options[place]
         value = chosen.key
-        if node.has("answer") and node.get("answer").text(empty=True).strip() != chosen.text:
+        if node.has("answer") and str(node.get("answer").value).strip() != chosen.text:
             said = f"`answer` differs from option {value}; `gt` is taken"
             read.notes.add("gold_text_differs", node.get("answer"), said)
     answer = AnswerSpec(options=choices.options, gold=(Gold(value=value),))
-    return [Turn(question=node.get("question").text(), ask_s=node.get("realtime").seconds(), answer=answer)]
+    stamp = read_stamp(node.get("realtime"))
+    read.notes.take(stamp.issues)
+    return [Turn(question=question_of(node, read.notes), ask_s=stamp.s, answer=answer)]
 
 
 def _crr(node: Node, read: _Read) -> list[Turn]:
@@ -138,11 +141,11 @@ def _crr(node: Node, read: _Read) -> list[Turn]:
             )
     gold = (
         Gold(to_s=clue, value="WAIT"),
-        Gold(from_s=clue, value="READY", text=node.get("answer").text()),
+        Gold(from_s=clue, value="READY", text=node.get("answer").text(empty=True)),
     )
     return [
         Turn(
-            question=node.get("question").text(),
+            question=question_of(node, read.notes),
             ask_s=ask,
             probe_s=_sorted(probes, node, read.notes),
             answer=AnswerSpec(form=AnswerForm.SUFFICIENCY, gold=gold),
@@ -204,7 +207,7 @@ def _inside(spans: list[Span]) -> tuple[Gold, ...]:
 def _rec(node: Node, read: _Read) -> list[Turn]:
     """How often something was done by now: the number of ends so far."""
     spans = _spans(node, read.notes, "start_times", "end_times")
-    ends = sorted(span.to_s for span in spans)
+    ends = sorted(end.seconds() for end in node.get("end_times").items())
     entries = node.get("test_info").items(least=1)
     probes = [entry.get("realtime").seconds() for entry in entries]
     for place, (entry, t) in enumerate(zip(entries, probes, strict=True)):
@@ -233,8 +236,8 @@ def _rec(node: Node, read: _Read) -> list[Turn]:
 def _spans(node: Node, notes: Notes, start: str, end: str) -> list[Span]:
     starts, ends = node.get(start).items(), node.get(end).items()
     if len(starts) != len(ends):
-        raise node.get(end).fail(f"holds {len(ends)} times, `{start}` holds {len(starts)}")
-    return [span_of(a.seconds(), b.seconds(), b, notes) for a, b in zip(starts, ends, strict=True)]
+        notes.add("spans_uneven", node.get(end), f"{len(ends)} times, `{start}` holds {len(starts)}")
+    return [span_of(a.seconds(), b.seconds(), b, notes) for a, b in zip(starts, ends, strict=False)]
 
 
 def _sorted(times: list[float], node: Node, notes: Notes) -> tuple[float, ...]:

@@ -87,7 +87,7 @@ def _turn(asked: StreamEvent, answers: Node, duration: float | None, notes: Note
         when = _span(item.get("related_timespan"), notes)
         related.append(when)
         reply.append(_span(item.get("reply_timespan"), notes) if item.has("reply_timespan") else when)
-        text = item.get("content").text()
+        text = item.get("content").text(empty=True)
         gold.append(Gold(from_s=when.from_s, to_s=math.nextafter(when.to_s, math.inf), text=text))
     if not gold:
         notes.add("gold_missing", answers, "holds no reply: silence is right")

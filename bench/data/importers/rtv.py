@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from bench.data.importers.base import Misfit, NativeFile, Record, Reject, short_hash
-from bench.data.importers.build import Notes, Origin, choose, make_sample
+from bench.data.importers.build import Notes, Origin, choose, make_sample, question_of
 from bench.data.importers.choices import Choices, read_choices, read_labelled
+from bench.data.importers.clock import read_stamp
 from bench.data.importers.fields import Node
 from bench.data.importers.listing import ListImporter
 from bench.data.importers.profiles import Bench, profile
@@ -43,7 +44,7 @@ class RtvBench(ListImporter):
     def _note(self, record: Record) -> None:
         node = Node(record.value, record.pointer)
         try:
-            t, answer = node.get("end_time").seconds(), node.get("answer").text().strip()
+            t, answer = read_stamp(node.get("end_time")).s, node.get("answer").text().strip()
             self._timed.setdefault(_text_of(node), {}).setdefault(t, set()).add(answer)
         except Misfit:
             return  # told when it is read
@@ -51,7 +52,8 @@ class RtvBench(ListImporter):
     def samples(self, file: NativeFile, record: Record) -> Iterator[Sample | Reject]:
         """One sample a record."""
         node, notes = Node(record.value, record.pointer), Notes()
-        question_id, task = node.get("questionID").text(), node.get("type").text()
+        question_id = node.get("questionID").text()
+        task = node.get("type").text(empty=True) if node.has("type") else ""
         origin = Origin(self.name, file.subset or "qa", file.name, record.pointer, record.value, question_id)
         yield make_sample(
             origin,
@@ -67,20 +69,21 @@ class RtvBench(ListImporter):
     def _turn(self, node: Node, notes: Notes, task: str) -> Turn:
         choices = _choices(node.get("options"))
         notes.take(choices.issues)
-        t, start = node.get("end_time").seconds(), 0.0
+        stamp, start = read_stamp(node.get("end_time")), 0.0
+        notes.take(stamp.issues)
         if node.has("start_time"):
-            start = node.get("start_time").seconds()
-        answer = choose(choices.options, node.get("answer"), notes)
-        said = node.get("answer").text().strip()
-        asked = self._timed.get(_text_of(node), {t: {said}})
-        if len(asked[t]) > 1:
-            both = ", ".join(sorted(asked[t]))
-            notes.add("gold_conflict", node.get("answer"), f"{both} are all the answer at {t:g} s")
-        elif len(asked) > 1:
+            start = read_stamp(node.get("start_time")).s
+        answer = choose(choices.options, node, "answer", notes)
+        asked = self._timed.get(_text_of(node), {})
+        if len(asked.get(stamp.s, ())) > 1:
+            both = ", ".join(sorted(asked[stamp.s]))
+            notes.add("gold_conflict", node.get("answer"), f"{both} are all the answer at {stamp.s:g} s")
+        elif len(asked) > 1 and answer.gold:
+            said = node.get("answer").text().strip()
             answer = answer.model_copy(update={"gold": _by_time(asked, {said: answer.gold[0].value})})
         return Turn(
-            question=node.get("question").text(),
-            ask_s=t,
+            question=question_of(node, notes),
+            ask_s=stamp.s,
             trigger=Trigger(view_from=start) if start else None,
             answer=answer,
             ability=task,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.data.importers.base import Kept, Misfit, NativeFile, Record, Reject
-from bench.data.importers.build import Notes, Origin, choose, make_sample, rejected
+from bench.data.importers.build import Notes, Origin, choose, make_sample, question_of, rejected
 from bench.data.importers.choices import read_choices
 from bench.data.importers.clock import read_interval, read_stamp
 from bench.data.importers.fields import Node
@@ -147,9 +147,9 @@ def _choice(entry: Node, asked: Node, notes: Notes) -> Turn:
     choices = read_choices(asked.get("options"))
     notes.take(choices.issues)
     return Turn(
-        question=asked.get("question").text(),
+        question=question_of(asked, notes),
         ask_s=_time(entry, asked, notes),
-        answer=choose(choices.options, asked.get("answer"), notes),
+        answer=choose(choices.options, asked, "answer", notes),
         ability=_ability(asked),
     )
 
@@ -163,7 +163,7 @@ def _standing(entry: Node, asked: Node, notes: Notes) -> Turn:
         notes.add("gold_at_ask", asked.get("ground_truth_time_stamp"), said)
     poll = Poll(every_s=1.0, from_s=ask + 1, to_s=max(ask + 1, gold.s + _AFTER_S), text=output)
     return Turn(
-        question=asked.get("question").text(),
+        question=question_of(asked, notes),
         ask_s=ask,
         trigger=Trigger(gold_s=(gold.s,), tolerance_s=2.0, poll=poll, view_from=ask),
         answer=AnswerSpec(form=AnswerForm.EMIT, gold=(Gold(from_s=gold.s, text=output),)),

@@ -7,7 +7,7 @@ import pytest
 from bench_kit import quick
 from hypothesis import given
 from hypothesis import strategies as st
-from native_kit import bring, bring_text, cg, choice, entry, ovo, prompt, pvqa, rtv, same, sequel, write
+from native_kit import bring, bring_text, cg, choice, entry, ovo, prompt, pvqa, rec, rtv, same, sequel, write
 
 from bench.data.importers.choices import letter, read_choices
 from bench.data.importers.clock import read_interval, read_stamp
@@ -58,7 +58,16 @@ def test_intervals_are_read_or_are_none(text: str, ends: tuple[float, float] | N
         (["A. Smith came", "Jones came"], "AB", ["A. Smith came", "Jones came"], []),
         (["A. a", "B. b", "B. c", "D. d"], "ABCD", ["a", "b", "c", "d"], ["option_labels_malformed"]),
         (["A. a", "C. c", "B. b"], "ACB", ["a", "c", "b"], ["option_labels_malformed"]),
-        (["A. a", "B. b", "and b", "C. c"], "ABC", ["a", "b and b", "c"], ["option_split"]),
+        (
+            ["A. a", "", "B. b", "and b", "C. c"],
+            "ABC",
+            ["a", "b and b", "c"],
+            ["empty_option", "option_split"],
+        ),
+        (["A. a", "B. b", "C c", "D. d"], "ABCD", ["a", "b", "C c", "d"], ["option_labels_malformed"]),
+        (["A. a", "B. b", "C. c", "D. d", "D. d"], "ABCDE", [*"abcd", "d"], ["option_labels_malformed"]),
+        (["A. a", "B. b", "C. c", "and c", "D. d"], "ABCD", ["a", "b", "c and c", "d"], ["option_split"]),
+        (["A. a", None, "B. b"], "AB", ["a", "b"], ["empty_option"]),
         (["A. a", "", "B. b"], "AB", ["a", "b"], ["empty_option"]),
         (["one", "", "two"], "ABC", ["one", "", "two"], ["empty_option"]),
         ([1, 2.5], "AB", ["1", "2.5"], ["option_not_text", "option_not_text"]),
@@ -95,6 +104,14 @@ def test_no_option_is_lost_whatever_the_texts(texts: list[str]) -> None:
         ("streamingbench", entry(choice(answer="E")), {"gold_not_in_options"}),
         ("streamingbench", entry(choice(answer="blue")), {"gold_odd_form"}),
         ("streamingbench", entry(choice(answer="(c).")), {"gold_odd_form"}),
+        ("streamingbench", entry(choice(answer="B. green")), {"gold_odd_form"}),
+        ("streamingbench", entry(choice(answer=None)), {"gold_missing"}),
+        ("streamingbench", entry(choice(question="")), {"question_empty"}),
+        ("ovo-bench", ovo(realtime="00:00:8"), {"ts_odd_form"}),
+        ("ovo-bench", rec(start_times=[0]), {"spans_uneven"}),
+        ("rtv-bench", rtv(answer=""), {"gold_missing"}),
+        ("omnimmi", {"video": "m", "qa": [{"question": "?", "answer": "a", "timestamp": "later"}]},
+         {"ts_unparseable"}),
         ("streamingbench", entry(choice(options=["A. x", "B. x"], answer="A")), {"duplicate_option"}),
         ("streamingbench", entry(prompt("00:03:10", "00:03:10")), {"gold_at_ask"}),
         ("streamingbench", [sequel(3, video="s"), sequel(1, video="s")], {"times_unsorted", "interval_mismatch"}),
@@ -129,7 +146,7 @@ def test_a_question_that_is_there_twice_is_noted_on_the_second(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("bench", "record", "said"),
     [
-        ("ovo-bench", ovo(realtime="soon"), "/1/realtime: expected a number, found text 'soon'"),
+        ("ovo-bench", ovo(realtime="soon"), "/1/realtime: expected a time such as 00:03:10, found 'soon'"),
         ("ovo-bench", ovo(realtime=-1), "/1/realtime: -1.0 is before the start"),
         ("ovo-bench", ovo(realtime=10**400), "/1/realtime: 1000"),
         ("ovo-bench", ovo(realtime=1e300), "/1/realtime: 1e+300 is beyond"),
@@ -149,7 +166,7 @@ def test_a_question_that_is_there_twice_is_noted_on_the_second(tmp_path: Path) -
         ("streamingbench", [], "/1: holds 0 items"),
         ("streamingbench", entry(choice("a:b")), "/1/questions/0/time_stamp: expected a time such as 00:03:10"),
         ("rtv-bench", rtv(options="AB"), "/1/options: expected an object, found text"),
-        ("omnimmi", {"video": "m", "question": "?", "answer": [1]}, "/1/answer: holds 1 items"),
+        ("omnimmi", {"video": "m", "question": "?", "answer": [1]}, "/1/answer: holds 1 numbers, a span has two"),
         ("proactivevideoqa", pvqa(conversation=[{"role": "a", "content": "b"}]), "holds no question of a user"),
         ("cg-bench", cg(clue_intervals=None), "/1/clue_intervals: expected a list, found null"),
         ("svbench", {"chain": {"questions": ["a"], "answers": []}, "qac_timestamps_start": 0,

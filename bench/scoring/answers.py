@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from bench.data.schema import AnswerForm
@@ -24,7 +25,8 @@ _WORDS = {name: str(number) for number, name in enumerate(_NAMES)}
 _YES_NO = re.compile(r"\b(yes|no)\b")
 _WAITS = re.compile(r"wait\b(?!\w)")
 _READY = re.compile(r"^\s*ready\s*[:,-]\s*", re.IGNORECASE)
-_LABELS = frozenset({AnswerForm.MCQ, AnswerForm.SUFFICIENCY})
+_SHORT = 16
+"""Characters: answers no longer than this say the same few things again and again."""
 
 
 class Option(NamedTuple):
@@ -80,6 +82,10 @@ def parse_answer(raw: str, form: AnswerForm, options: Sequence[Labelled]) -> Par
         return parse_choice(raw, options)
     if form is AnswerForm.SUFFICIENCY and options:
         return _state(parse_choice(raw, (*options, _WAIT_OPTION)), raw, options)
+    return _parse_short(raw, form) if len(raw) <= _SHORT else _parse_free(raw, form)
+
+
+def _parse_free(raw: str, form: AnswerForm) -> Parsed:
     text = normalise(raw)
     if not text:
         return Parsed(None, Rung.EMPTY)
@@ -91,6 +97,9 @@ def parse_answer(raw: str, form: AnswerForm, options: Sequence[Labelled]) -> Par
         said = WAIT if _WAITS.match(text) else normalise(_READY.sub("", raw))
         return Parsed(said, Rung.VALUE) if said else Parsed(None, Rung.EMPTY)
     return Parsed(text, Rung.VALUE)
+
+
+_parse_short = lru_cache(maxsize=1 << 12)(_parse_free)
 
 
 def right(

@@ -8,6 +8,7 @@ every tick; `never` the opposite. `timer-k` knows only how long ago it was asked
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,6 +26,7 @@ __all__ = ["BASELINES", "SILENT", "Blind"]
 Blind = Callable[[Sequence[Item], Rules], list[Said]]
 SILENT = Said("")
 _CANDIDATES = 20
+_COUNT = re.compile(r"-?\d{1,12}(\.\d+)?")
 
 
 def constant(items: Sequence[Item], rules: Rules) -> list[Said]:
@@ -119,7 +121,9 @@ def _gold(item: Item) -> str:
 
 
 def _best(form: AnswerForm, golds: Counter[str]) -> str:
-    if form is not AnswerForm.COUNT:
+    counts = {text: float(text) for text in golds if _COUNT.fullmatch(text)}
+    if form is not AnswerForm.COUNT or not counts:
         return min(golds, key=lambda text: (-golds[text], text))
-    tried = [text for text, _ in golds.most_common(_CANDIDATES)]
-    return min(tried, key=lambda text: (-sum(n * mra(float(text), float(g)) for g, n in golds.items()), text))
+    tried = sorted(counts, key=lambda text: (-golds[text], text))[:_CANDIDATES]
+    near = {said: sum(golds[g] * mra(counts[said], counts[g]) for g in counts) for said in tried}
+    return min(tried, key=lambda text: (-near[text], text))

@@ -54,7 +54,7 @@ class _Maker:
         self._rules, self._asks = rules, asks
         self._videos: dict[str, int] = {}
         self._options: dict[tuple[Option, ...], tuple[Option, ...]] = {}
-        self._golds: dict[tuple[GoldAt, ...], tuple[GoldAt, ...]] = {}
+        self._golds: dict[tuple[tuple[GoldAt, ...], tuple[type, ...]], tuple[GoldAt, ...]] = {}
 
     def items(self, sample: Sample) -> Iterator[Item]:
         """The items of one sample."""
@@ -65,7 +65,7 @@ class _Maker:
             common = (
                 turn.answer.form,
                 self._options.setdefault(options, options),
-                self._golds.setdefault(golds, golds),
+                self._golds.setdefault((golds, _types(golds)), golds),
                 tuple((e.span.from_s, e.span.to_s) for e in turn.evidence),
             )
             standing = self._standing(sample, turn)
@@ -125,6 +125,11 @@ def _due(turn: Turn, until: float) -> list[Due]:
 def _due_text(turn: Turn, t: float) -> str:
     gold = turn.answer.gold_at(t)
     return gold.text if gold is not None else ""
+
+
+def _types(golds: Iterable[GoldAt]) -> tuple[type, ...]:
+    """No and zero are equal, but not the same."""
+    return tuple(type(gold.value) for gold in golds)
 
 
 def _gold(gold: Gold) -> GoldAt:

@@ -76,6 +76,7 @@ def parse_choice(raw: str, options: Sequence[Labelled]) -> Parsed:
     return _by_text(said, options, patterns)
 
 
+@lru_cache(maxsize=1 << 14)
 def normalise(text: str) -> str:
     """Case, width, spaces and closing punctuation don't count when texts are compared."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(" .,;:!?\"'`*")

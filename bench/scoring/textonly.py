@@ -27,7 +27,9 @@ __all__ = ["picks", "spoken"]
 
 _SMOOTH = 0.5
 _DEPARTS = 2.0
-_SIZE = 1 << 22
+_LARGEST, _SMALLEST, _ROOM = 1 << 22, 1 << 12, 16
+"""Places of the table; sixteen a feature while that is little memory."""
+_HASHES = 1 << 31
 _CHUNK = 1 << 21
 """Features of whole videos that are worked on at once."""
 _WORD = re.compile(r"\w+")
@@ -132,7 +134,7 @@ def _read(items: Sequence[Item], told: Sequence[tuple[str, ...]]) -> _Table:
     common = _common(items)
     for item, before in zip(items, told, strict=True):
         label = _right_label(item, gold_at(item, item.t_ask))
-        known = tuple(common[_hash(f"text {normalise(option.text)}")] for option in item.options)
+        known = tuple(_hash(f"text {normalise(option.text)}") in common for option in item.options)
         for option, found in zip(
             item.options, _features(item.question, before, item.options, known), strict=True
         ):
@@ -150,28 +152,27 @@ def _read(items: Sequence[Item], told: Sequence[tuple[str, ...]]) -> _Table:
     )
 
 
-def _common(items: Sequence[Item]) -> bytearray:
+def _common(items: Sequence[Item]) -> set[int]:
     """Which option texts stand in more than one video, by hash: only of those can others teach anything."""
-    first, common = array("i", [-1]) * _SIZE, bytearray(_SIZE)
+    first: dict[int, int] = {}
+    common: set[int] = set()
     for item in items:
         for option in item.options:
             place = _hash(f"text {normalise(option.text)}")
-            if first[place] < 0:
-                first[place] = item.video
-            elif first[place] != item.video:
-                common[place] = 1
+            if first.setdefault(place, item.video) != item.video:
+                common.add(place)
     return common
 
 
 @lru_cache(maxsize=1 << 12)
 def _features(
-    question: str, told: tuple[str, ...], options: tuple[tuple[str, str], ...], common: tuple[int, ...]
+    question: str, told: tuple[str, ...], options: tuple[tuple[str, str], ...], common: tuple[bool, ...]
 ) -> list[tuple[int, ...]]:
     """Of each option the places of its features: label, text, length, words; of common ones text by asked word."""
     asked = _words(question)
     before = frozenset().union(*(_words(text) for text in told))
     return [
-        _option_features(key, normalise(text), asked, before, paired=bool(known))
+        _option_features(key, normalise(text), asked, before, paired=known)
         for (key, text), known in zip(options, common, strict=True)
     ]
 
@@ -184,8 +185,8 @@ def _option_features(
     found = {_hash(f"label {key}"), whole, _hash(f"length {len(text.split())}")}
     found.update(_hash(f"word {word}") for word in words)
     if paired:
-        found.update((_hash(f"asked {word}") * 31 + whole) % _SIZE for word in asked)
-        found.update((_hash(f"told {word}") * 31 + whole) % _SIZE for word in before)
+        found.update((_hash(f"asked {word}") * 31 + whole) % _HASHES for word in asked)
+        found.update((_hash(f"told {word}") * 31 + whole) % _HASHES for word in before)
     if text in asked:
         found.add(_hash("said before"))
     if words & before:
@@ -195,7 +196,7 @@ def _option_features(
 
 @lru_cache(maxsize=1 << 16)
 def _hash(text: str) -> int:
-    return zlib.crc32(text.encode(errors="surrogatepass")) % _SIZE
+    return zlib.crc32(text.encode(errors="surrogatepass")) % _HASHES
 
 
 @lru_cache(maxsize=1 << 12)
@@ -205,17 +206,18 @@ def _words(text: str) -> frozenset[str]:
 
 def _scores(table: _Table) -> Iterator[Floats]:
     """Of each option the sum of what its features say in the other videos; whole videos at a time."""
-    seen, hits = np.zeros(_SIZE), np.zeros(_SIZE)
+    size = min(_LARGEST, max(_SMALLEST, 1 << (_ROOM * len(table.features)).bit_length()))
+    seen, hits = np.zeros(size), np.zeros(size)
     for first, last in _chunks(table):
-        features, rows = table.features[first:last], table.rows[first:last]
-        seen += np.bincount(features, weights=table.learnt[rows], minlength=_SIZE)
-        hits += np.bincount(features, weights=table.learnt[rows] & table.right[rows], minlength=_SIZE)
+        features, rows = table.features[first:last] % size, table.rows[first:last]
+        seen += np.bincount(features, weights=table.learnt[rows], minlength=size)
+        hits += np.bincount(features, weights=table.learnt[rows] & table.right[rows], minlength=size)
     options, rights = int(table.learnt.sum()), int((table.learnt & table.right).sum())
     of_video = np.bincount(table.videos[table.learnt], minlength=int(table.videos.max()) + 1)
     right_of_video = np.bincount(table.videos[table.learnt & table.right], minlength=len(of_video))
     for first, last in _chunks(table):
         rows = table.rows[first:last]
-        features, videos = table.features[first:last], table.videos[rows]
+        features, videos = table.features[first:last] % size, table.videos[rows]
         own_seen, own_hits = _own(features, videos, table.learnt[rows], table.right[rows])
         said = _speaks(
             seen[features] - own_seen,
@@ -242,7 +244,7 @@ def _own(
     features: Ints, videos: Ints, learnt: NDArray[np.bool_], right: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
     """How often each feature stands in its own video, and how often in a right option."""
-    _, places = np.unique(videos.astype(np.int64) * _SIZE + features, return_inverse=True)
+    _, places = np.unique(videos.astype(np.int64) * _LARGEST + features, return_inverse=True)
     seen = np.bincount(places, weights=learnt)
     hits = np.bincount(places, weights=learnt & right)
     return seen[places].astype(np.float64), hits[places].astype(np.float64)

@@ -70,11 +70,14 @@ class MemoryTeacher(StandingTeacher):
         return lesson
 
     def look(self) -> Lesson:
-        """A clip without notes: what is there now, and standing questions. Seeing is learnt sooner by itself."""
+        """A clip without notes, often a short one: what is there now, and standing questions.
+
+        Seeing is learnt sooner by itself, and what is there now from a single frame.
+        """
         which = self.rng.randrange(len(self.scenes))
         scene = self.scenes[which]
         newest = self.rng.randrange(int(scene.duration_s))
-        seconds, offset = window(newest, _WINDOW), self.offset()
+        seconds, offset = window(newest, _WINDOW)[-self.rng.choice((1, 1, 2, 6, 6, 6)) :], self.offset()
         prefix, _ = self.split(prompt_text([t + offset for t in seconds], (), DESCRIBE, ()))
         lesson = Lesson(which, seconds, self.ids(prefix), [])
         self._put_now(lesson, None, scene, newest)

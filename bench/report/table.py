@@ -7,7 +7,7 @@ read. On a narrow terminal the last columns go first.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from rich.box import SIMPLE_HEAD
@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bench.report.remarks import remarks
 from bench.report.words import interval, percent, seconds, shown, signed
+from bench.scoring.official import OfficialTable
 from bench.scoring.scores import Baseline, Latency, PartScores, Row, Score, Scores, Slice
 
 __all__ = ["print_scores", "render_scores"]
@@ -50,6 +51,8 @@ def render_scores(scores: Scores, *, width: int = _PLAIN_WIDTH) -> RenderableTyp
     pieces += [_gains(scores, part) for part in parts if part.slices]
     if any(part.pair for part in parts):
         pieces += [_pairs(scores, parts)]
+    if scores.official is not None:
+        pieces += [_official(scores, scores.official)]
     return Group(*pieces, *remarks(scores))
 
 
@@ -138,6 +141,22 @@ def _pairs(scores: Scores, parts: Sequence[PartScores]) -> Table:
             tests = [_p(value) if told else "–" for value in (pair.p_sign_flip, pair.p_mcnemar)]
             name = _SHORT.get(pair.metric, pair.metric)
             table.add_row(part.part, name, str(pair.n), gain, spread, *tests)
+    return table
+
+
+def _official(scores: Scores, paths: Mapping[str, OfficialTable]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="By the published rules")
+    table.title_justify = "left"
+    for name in ("profile", "path", "figure"):
+        table.add_column(name)
+    for name in ("n", "value", "best blind"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for path, found in paths.items():
+        for item in found.profiles:
+            held = item.scores
+            blind = max((b.value for b in item.blind if b.value is not None), default=None)
+            value = percent(held.value) if scores.headline else "–"
+            table.add_row(held.profile, path, held.metric, str(held.counted), value, percent(blind))
     return table
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "ModelsConfig",
     "OutputConfig",
     "RunConfig",
+    "ScoringConfig",
     "StreamConfig",
     "SystemConfig",
     "config_of",
@@ -124,6 +125,13 @@ class StreamConfig(Section):
     """Of the statistics, and of whatever else is drawn."""
 
 
+class ScoringConfig(Section):
+    """How answers are judged; a run can be scored again by others."""
+
+    text: Literal["exact", "normalised", "embedding", "judge"] = "normalised"
+    """How free text is compared with the gold. `judge` asks a model, which the environment names."""
+
+
 class OutputConfig(Section):
     """Where the run folder goes."""
 
@@ -143,6 +151,7 @@ class RunConfig(Section):
     system: SystemConfig = SystemConfig()
     memory: MemoryConfig = MemoryConfig()
     stream: StreamConfig = StreamConfig()
+    scoring: ScoringConfig = ScoringConfig()
     output: OutputConfig = OutputConfig()
 
     def profile(self) -> Profile:

@@ -8,17 +8,19 @@ one; what is kept of each is a few numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bench.data.schema import Part, Sample
 from bench.run.config import RunConfig, config_of
 from bench.run.folder import RunFolder
 from bench.run.lines import ScoredLine
+from bench.scoring.answers import Grader
 from bench.scoring.base import PartScorer, Rules
 from bench.scoring.clue import Clue
 from bench.scoring.items import items_of
 from bench.scoring.latency import Stopwatch
 from bench.scoring.log import question_lines
+from bench.scoring.official.runs import official_of_run
 from bench.scoring.proactive import Proactive
 from bench.scoring.reading import Reader
 from bench.scoring.realtime import Realtime
@@ -26,6 +28,7 @@ from bench.scoring.reasoning import Reasoning
 from bench.scoring.scores import Scores, ScoreTable
 from bench.scoring.sequential import Sequential
 from bench.scoring.tables import PartInput, blind_books, part_scores
+from bench.scoring.text import NORMALISED, TextMatcher, text_matcher
 from shared.errors import DataError
 from shared.messages import Path, Route
 
@@ -53,10 +56,18 @@ class Judged(NamedTuple):
     stopwatch: Stopwatch
 
 
-def score_run(folder: RunFolder, *, partial: bool = False, write: bool = True) -> Scores:
-    """Score a run folder, and write its `scores.json` and `questions.jsonl`; raises `DataError`.
+def score_run(
+    folder: RunFolder,
+    *,
+    partial: bool = False,
+    write: bool = True,
+    profile: Literal["causal", "official"] = "causal",
+    text: str | None = None,
+) -> Scores:
+    """Score a run folder, and write its `scores.json` and `questions.jsonl`; raises `DataError`, `ModelError`.
 
-    `partial` allows headline numbers below full coverage.
+    `partial` allows headline numbers below full coverage. Profile `official` adds what the published rules
+    give. `text` names another way to compare free text than the run's settings do.
     """
     manifest = folder.manifest()
     config = config_of(manifest.settings)
@@ -64,7 +75,11 @@ def score_run(folder: RunFolder, *, partial: bool = False, write: bool = True) -
     if (found := dataset.hash) != manifest.data.hash:
         text = f"{dataset.path}: hash {found} is not that of the run, {manifest.data.hash}"
         raise DataError(f"{text}; the file was changed: restore it")
-    judged = score(dataset.samples, folder.scored(), rules_of(config))
+    matcher = text_matcher(text or config.scoring.text)
+    judged = score(dataset.samples, folder.scored(), rules_of(config, matcher))
+    official = None
+    if profile == "official":
+        official = official_of_run(dataset.samples, folder.scored(), text=matcher)
     result = Scores(
         run=manifest.run,
         mode=config.stream.mode,
@@ -72,8 +87,10 @@ def score_run(folder: RunFolder, *, partial: bool = False, write: bool = True) -
         data=manifest.data.name,
         data_hash=manifest.data.hash,
         errata=manifest.data.errata,
+        profile=profile,
         partial=partial,
         scores=judged.table,
+        official=official,
         timings=judged.stopwatch.latencies(),
     )
     if write:
@@ -82,8 +99,8 @@ def score_run(folder: RunFolder, *, partial: bool = False, write: bool = True) -
     return result
 
 
-def rules_of(config: RunConfig) -> Rules:
-    """What scores depend on in a run's settings."""
+def rules_of(config: RunConfig, matcher: TextMatcher = NORMALISED) -> Rules:
+    """What scores depend on in a run's settings; `matcher` compares free text."""
     return Rules(
         profile=config.profile(),
         owes=_FIXED.get(config.system.route),
@@ -93,15 +110,21 @@ def rules_of(config: RunConfig) -> Rules:
         proactive=config.system.proactive,
         horizon_s=config.stream.horizon_s,
         tick_s=config.stream.tick_s,
+        grader=Grader(matcher),
     )
 
 
-def score(samples: Iterable[Sample], lines: Iterable[ScoredLine], rules: Rules) -> Judged:
-    """Judge every answer that counts, and make the table. `samples` is passed over once or twice."""
+def score(
+    samples: Iterable[Sample], lines: Iterable[ScoredLine], rules: Rules, *, blind: bool = True
+) -> Judged:
+    """Judge every answer that counts, and make the table. `samples` is passed over twice.
+
+    Without `blind` there are no baselines, and so no skill: for comparing runs.
+    """
     reader = Reader(items_of(samples, rules), SCORERS, rules)
     reader.read(lines)
     given = [
-        _part_input(SCORERS[part], reader, rules)
+        _part_input(SCORERS[part], reader, rules, blind=blind)
         for part in Part
         if reader.items(part) or reader.without_gold[part]
     ]
@@ -111,13 +134,13 @@ def score(samples: Iterable[Sample], lines: Iterable[ScoredLine], rules: Rules) 
     return Judged(given, table, reader.stopwatch)
 
 
-def _part_input(scorer: PartScorer, reader: Reader, rules: Rules) -> PartInput:
+def _part_input(scorer: PartScorer, reader: Reader, rules: Rules, *, blind: bool) -> PartInput:
     items = reader.items(scorer.part)
     return PartInput(
         scorer=scorer,
         items=items,
         books=reader.books(scorer.part),
-        blind=blind_books(scorer, items, rules),
+        blind=blind_books(scorer, items, rules) if blind else {},
         without_gold=reader.without_gold[scorer.part],
         rules=rules,
     )

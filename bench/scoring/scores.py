@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.scoring.official.table import OfficialTable
 from bench.scoring.stats import Estimate
 
 __all__ = [
@@ -213,8 +214,8 @@ class Scores(Value):
     partial: bool = False
     """Whether headline numbers were asked for below full coverage."""
     scores: ScoreTable
-    official: dict[str, Any] | None = None
-    """By path, then by profile name: what the published rules give (profile `official`)."""
+    official: dict[str, OfficialTable] | None = None
+    """By path: what the published rules give (profile `official`)."""
     timings: tuple[Latency, ...] = ()
 
     @property

@@ -10,9 +10,10 @@ import numpy as np
 from bench.scoring.base import Item, PartScorer, Rules
 from bench.scoring.baselines import BASELINES
 from bench.scoring.book import Book, Ledger
+from bench.scoring.contrast import common, contrast
 from bench.scoring.measures import Measure
 from bench.scoring.scores import Baseline, Pair, PartScores, Row, Score, Slice, TaskScore
-from bench.scoring.stats import Estimate, difference, estimate, mcnemar, measured, paired, sign_flip
+from bench.scoring.stats import Estimate, estimate, measured, paired
 from shared.messages import Path, Status
 
 __all__ = ["PartInput", "blind_books", "part_scores"]
@@ -160,28 +161,25 @@ def _both(given: PartInput) -> tuple[Book, Book] | None:
     s1, s2 = given.books.get(Path.S1), given.books.get(Path.S2)
     if s1 is None or s2 is None:
         return None
-    first, second = s1.only(np.isin(s1.places, s2.places)), s2.only(np.isin(s2.places, s1.places))
-    return (first, second) if len(first) else None
+    books = common(s1, s2)
+    return books if len(books[0]) else None
 
 
 def _pair(given: PartInput) -> Pair | None:
     books = _both(given)
     if books is None:
         return None
-    s1, s2 = (given.scorer.measures(book)[0] for book in books)
-    seed = given.rules.seed
-    only = [int((a.correct & ~b.correct).sum()) for a, b in (books, books[::-1])]
-    alone = len(np.unique(books[0].videos)) == len(books[0])
+    made = contrast(given.scorer, *books, seed=given.rules.seed)
     return Pair(
-        metric=s1.name,
-        n=len(books[0]),
-        s1=measured(s1, seed=seed).value,
-        s2=measured(s2, seed=seed).value,
-        gain=difference(s1, s2, seed=seed),
-        p_sign_flip=sign_flip(s1, s2, seed=seed),
-        s1_only=only[0],
-        s2_only=only[1],
-        p_mcnemar=mcnemar(*only) if alone else None,
+        metric=given.scorer.measures(books[0])[0].name,
+        n=made.n,
+        s1=made.values[0],
+        s2=made.values[1],
+        gain=made.gain,
+        p_sign_flip=made.p_sign_flip,
+        s1_only=made.only[0],
+        s2_only=made.only[1],
+        p_mcnemar=made.p_mcnemar,
     )
 
 
@@ -207,9 +205,13 @@ def _slice(
         s1=estimate(first, videos, seed=seed),
         s2=estimate(second, videos, seed=seed),
         gain=paired(first, second, videos, seed=seed),
-        text_only=_mean(given.blind["text-only"].correct[s1.places]),
-        constant=_mean(given.blind["constant"].correct[s1.places]),
+        text_only=_blind(given, "text-only", s1),
+        constant=_blind(given, "constant", s1),
     )
+
+
+def _blind(given: PartInput, name: str, on: Book) -> float | None:
+    return _mean(given.blind[name].correct[on.places]) if name in given.blind else None
 
 
 def _accuracy(book: Book, seed: int) -> Estimate:

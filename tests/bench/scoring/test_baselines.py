@@ -4,12 +4,14 @@ import random
 from collections.abc import Sequence
 
 from bench_kit import sample
-from scoring_kit import RULES, items
+from scoring_kit import RULES, clue_sample, items
 
 from bench.data.schema import AnswerForm, AnswerSpec, Gold
+from bench.scoring.answers import Grader
 from bench.scoring.base import Item, Said
 from bench.scoring.baselines import BASELINES
 from bench.scoring.realtime import Realtime
+from bench.scoring.text import Exact
 from shared.messages import Option
 
 COLOURS = ("red", "green", "blue", "white", "yellow", "purple")
@@ -78,3 +80,49 @@ def test_forms_without_options_have_blind_baselines_too() -> None:
     made = items(samples)
     assert _score(made, constant(made)) == 5 / 6
     assert _score(made, text_only(made)) == 5 / 6
+
+
+def test_text_is_compared_in_the_way_that_is_asked_for() -> None:
+    """No answer is held to be right that the matcher in use does not."""
+    plain = sample("a")
+    answer = AnswerSpec(form=AnswerForm.TEXT, gold=(Gold(text="A red circle."),))
+    turn = plain.turns[0].model_copy(update={"answer": answer})
+    (item,) = items([plain.model_copy(update={"turns": (turn,)})])
+    exact = RULES._replace(grader=Grader(Exact()))
+    assert Realtime().judge(item, Said("a red circle"), RULES).correct
+    assert not Realtime().judge(item, Said("a red circle"), exact).correct
+
+
+def test_the_timer_says_yes_when_other_videos_would() -> None:
+    made = [
+        clue_sample(
+            f"s{v}",
+            AnswerForm.YES_NO,
+            (Gold(to_s=10, value=False), Gold(from_s=10, value=True)),
+            probes=(2.0, 8.0, 11.0, 20.0),
+            video=f"v{v}",
+        )
+        for v in range(4)
+    ]
+    said = BASELINES["timer-k"](items(made), RULES)
+    assert [answer.raw for answer in said[:4]] == ["no", "no", "yes", "yes"]
+
+
+def test_the_best_constant_count_is_the_one_that_is_nearest_on_the_whole() -> None:
+    golds = [5, 5, 20, 20, 21, 22]
+    made = [
+        clue_sample(f"s{v}", AnswerForm.COUNT, (Gold(value=gold),), video=f"v{v}")
+        for v, gold in enumerate(golds)
+    ]
+    assert {said.raw for said in BASELINES["constant"](items(made), RULES)} == {"21"}
+
+
+def test_no_and_zero_are_not_the_same_gold() -> None:
+    made = items(
+        [
+            clue_sample("a", AnswerForm.YES_NO, (Gold(value=False),)),
+            clue_sample("b", AnswerForm.COUNT, (Gold(value=0),)),
+        ]
+    )
+    assert [item.gold[0].value for item in made] == [False, 0]
+    assert [type(item.gold[0].value) for item in made] == [bool, int]

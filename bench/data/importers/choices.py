@@ -39,8 +39,8 @@ def label_of(text: str) -> str:
     return label.key if label else ""
 
 
-def read_choices(node: Node) -> Choices:
-    """Options from a list of texts."""
+def read_choices(node: Node, *, labelled: bool = True) -> Choices:
+    """Options from a list of texts; without `labelled` what looks like a label is part of the text."""
     items = node.items(least=1)
     if len(items) > _MOST:
         raise node.fail(f"holds {len(items)} options; {_MOST} are the most")
@@ -49,7 +49,7 @@ def read_choices(node: Node) -> Choices:
     labels = [_LABEL.fullmatch(text) for text in texts if text.strip()]
     if not labels:
         raise node.fail("holds no option that is not empty")
-    if labels[0] is None or sum(label is not None for label in labels) < 2:
+    if not labelled or labels[0] is None or sum(label is not None for label in labels) < 2:
         options = _by_place(texts)
     else:
         options = _labelled(node, texts, issues)

@@ -104,7 +104,7 @@ def _reader(task: str, node: Node) -> tuple[Part, Callable[[Node, _Read], list[T
 
 
 def _choice(node: Node, read: _Read) -> list[Turn]:
-    choices = read_choices(node.get("options"))
+    choices = read_choices(node.get("options"), labelled=False)  # "J. Smith" is a name
     read.notes.take(choices.issues)
     gold = node.get("gt")
     place = gold.integer()

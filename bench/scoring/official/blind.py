@@ -16,7 +16,8 @@ from bench.scoring.text import NORMALISED
 __all__ = ["Blind", "BlindScore", "blinds_of"]
 
 _LETTERS = "ABCDEFGH"
-_MOST_S = 30
+_TIMERS = {"proactive": range(31), "pa": range(0, 301, 5)}
+"""Seconds after the question."""
 _MOST_COUNT = 10
 Says = Callable[[Case], Sequence[Prediction]]
 
@@ -73,9 +74,9 @@ def _ways(profile: str) -> list[tuple[str, str, Says]]:
         return [("always", "always Yes", partial(_say, "Yes")), ("never", "always No", partial(_say, "No"))]
     if profile.startswith("ovo.rec"):
         return [("constant", f"always {n}", partial(_say, str(n))) for n in range(_MOST_COUNT + 1)]
-    if task in ("proactive", "pa"):
+    if task in _TIMERS:
         timers: list[tuple[str, str, Says]] = [
-            ("timer", f"{k} s after the question", partial(_alert, k)) for k in range(_MOST_S + 1)
+            ("timer", f"{k} s after the question", partial(_alert, k)) for k in _TIMERS[task]
         ]
         return [*timers, ("never", "never", partial(_say, None))]
     if task == "pt" or bench == "proactivevideoqa":

@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache clean
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -83,6 +83,12 @@ bench-overhead: $(READY) ## what the services add to a bare model call, and to a
 
 bench-cache: $(READY) ## what the streaming cache saves: re-encoding, cached embeddings, reused prefix
 	@$(BIN)/python -m bench.cachebench $(ARGS)
+
+bench-data: $(READY) ## what a set of 100,000 turns takes to import, check, count and lay out: seconds and memory
+	@$(BIN)/python -m bench.bigdata data $(ARGS)
+
+bench-score: $(READY) ## what a run of a million records takes to score, beside json.loads (several minutes)
+	@$(BIN)/python -m bench.bigdata score $(ARGS)
 
 clean: ## remove the environment and the caches
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

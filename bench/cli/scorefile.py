@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["score_file"]
+__all__ = ["Matcher", "Rules", "score_file"]
 
 
 class Rules(StrEnum):
@@ -45,6 +45,9 @@ def score_file(
     horizon: Annotated[
         float, typer.Option(min=1e-3, help="Causal: seconds for which a standing question stands, at most.")
     ] = 60.0,
+    log: Annotated[
+        Path | None, typer.Option(help="Causal: write a line a question with its verdict here.")
+    ] = None,
     clue: Annotated[
         Path | None, typer.Option(help="CG-Bench: predictions made from the clue intervals alone.")
     ] = None,
@@ -53,6 +56,8 @@ def score_file(
 
     A line holds sample_id (or native_id and task), turn and probe (0 when left out), text (any JSON value) and,
     for what a system said by itself, t_emit in seconds.
+
+    Example: dsb score-file data/ovo predictions.jsonl --profile official --json scores.json
     """
     from bench.data.dataset import load_dataset
     from bench.files import canonical, write_atomic
@@ -62,8 +67,14 @@ def score_file(
     from bench.scoring.text import text_matcher
     from shared.errors import ConfigError
 
-    if clue is not None and profile is not Rules.OFFICIAL:
+    official = profile is Rules.OFFICIAL
+    if clue is not None and not official:
         raise ConfigError("--clue is a rule of CG-Bench: use it with --profile official")
+    if log is not None and official:
+        raise ConfigError("--log tells verdicts by the project's own rules: use it with --profile causal")
+    for place in (json, log):
+        if place is not None and place.is_dir():
+            raise ConfigError(f"{place}: is a folder: name a file to write")
     dataset = load_dataset(samples)
     asked = Asked(text_matcher(text), partial, horizon)
 
@@ -71,11 +82,11 @@ def score_file(
         if json is not None:
             write_atomic(json, (canonical(body) + "\n").encode("utf-8", "replace"))
 
-    if profile is Rules.OFFICIAL:
+    if official:
         found = score_officially(dataset, predictions, asked, clue=clue)
         keep(found.model_dump(mode="json"))
         print_official(found)
     else:
-        scores = score_causal(dataset, predictions, asked)
+        scores = score_causal(dataset, predictions, asked, log=log)
         keep(scores.model_dump(mode="json"))
         print_scores(scores)

@@ -18,9 +18,12 @@ def remarks(scores: Scores) -> Iterator[Text]:
     table = scores.scores
     if not table.complete:
         text = f"Incomplete: {table.missing} answers are missing"
-        more = (
-            "." if scores.partial else "; scores are withheld. Go on with --resume, or score with --partial."
+        onward = (
+            "Score with --partial"
+            if scores.route == "none"
+            else "Go on with --resume, or score with --partial"
         )
+        more = "." if scores.partial else f"; scores are withheld. {onward}."
         yield Text(text + more, style="yellow")
     for part in table.parts:
         yield from _unread(part)

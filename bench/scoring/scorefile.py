@@ -12,11 +12,13 @@ from typing import Any, NamedTuple, cast
 
 from bench.data.dataset import Dataset
 from bench.data.schema import AnswerForm, Sample
+from bench.files import open_atomic
 from bench.run.config import RunConfig
 from bench.run.lines import ScoredLine
 from bench.scoring.answers import Grader
 from bench.scoring.base import ItemKey, Rules
 from bench.scoring.items import items_of
+from bench.scoring.log import question_lines
 from bench.scoring.official import Case, OfficialTable, cases_of, is_free, score_official
 from bench.scoring.official.base import Value
 from bench.scoring.official.cgbench import clue_recovery
@@ -113,11 +115,11 @@ def score_officially(
     )
 
 
-def score_causal(dataset: Dataset, path: Path, asked: Asked) -> FileScores:
+def score_causal(dataset: Dataset, path: Path, asked: Asked, *, log: Path | None = None) -> FileScores:
     """Score a file by this project's rules, as a run is; raises `DataError`, `ModelError`.
 
     An answer with `t_emit` is judged by the gold of that time. What is said by itself after a question's
-    horizon is not heard.
+    horizon is not heard. `log` gets a line a question: what was read, what was right, the verdict.
     """
     rules = Rules(
         profile=RunConfig().profile(),
@@ -128,6 +130,9 @@ def score_causal(dataset: Dataset, path: Path, asked: Asked) -> FileScores:
     with Predictions(path, dataset, partial=asked.partial) as held:
         judged = score(dataset.samples, _lines(dataset, held, rules), rules)
         coverage = _coverage(held)
+    if log is not None:
+        with open_atomic(log) as file:
+            file.writelines(question_lines(judged.parts))
     return FileScores(
         run=path.name,
         mode="predictions made elsewhere",

@@ -199,3 +199,31 @@ def test_what_is_said_after_the_horizon_is_not_heard(folder: Path) -> None:
         if part["part"] == "proactive"
     ]
     assert precision == [1.0, 0.5]
+
+
+def test_the_log_tells_every_verdict(folder: Path) -> None:
+    run(folder, "--log", str(folder / "log.jsonl"))
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert len(lines) == 9
+    assert {line["sample"]: line["correct"] for line in lines if line["part"] == "reasoning"} == {
+        "e0": True,
+        "e1": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--clue", "c.jsonl"), "use it with --profile official"),
+        (("--log", "l.jsonl", "--profile", "official"), "use it with --profile causal"),
+        (("--json", "."), "is a folder"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: tuple[str, ...],
+    told: str,
+) -> None:
+    assert told in refused(folder, monkeypatch, capsys, *more)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.scorefile import Matcher, Rules
+
 __all__ = ["app", "doctor", "score", "version"]
 
 Run = Annotated[str, typer.Argument(help="A run folder.", show_default=False)]
@@ -20,15 +22,25 @@ def _group() -> None:
 
 def score(
     run: Run,
+    profile: Annotated[
+        Rules, typer.Option(help="The project's rules, or each public benchmark's own beside them.")
+    ] = Rules.CAUSAL,
+    text: Annotated[
+        Matcher | None, typer.Option(help="How free text is compared; else as the run's settings say.")
+    ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Show numbers though answers are missing.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as one JSON object.")] = False,
 ) -> None:
-    """Score a run folder again from its records, without playing anything, and print the table."""
+    """Score a run folder again from its records, without playing anything, and print the table.
+
+    Example: dsb score runs/mine --profile official
+    """
     from bench.cli.show import report
     from bench.run.folder import RunFolder
 
-    report(RunFolder.open(run), some=partial)
+    report(RunFolder.open(run), some=partial, profile=profile.value, text=text, as_json=as_json)
 
 
 @app.command("check")

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import PurePath
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import typer
 
@@ -68,9 +68,20 @@ class Display:
             self._progress.end(opening)
 
 
-def report(folder: RunFolder, *, some: bool = False) -> None:
-    """Score, print the table, and audit; exits 1 when a record breaks a rule."""
-    print_scores(score_run(folder, partial=some))
+def report(
+    folder: RunFolder,
+    *,
+    some: bool = False,
+    profile: Literal["causal", "official"] = "causal",
+    text: str | None = None,
+    as_json: bool = False,
+) -> None:
+    """Score, print the table (or the scores as JSON), and check; exits 1 when there is a problem."""
+    scores = score_run(folder, partial=some, profile=profile, text=text)
+    if as_json:
+        typer.echo(scores.model_dump_json(indent=2))
+        return
+    print_scores(scores)
     _tell_failures(folder)
     check_run(folder, complete=not some)
 

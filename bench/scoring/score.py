@@ -94,7 +94,7 @@ def score_run(
         timings=judged.stopwatch.latencies(),
     )
     if write:
-        folder.write_scores(result.model_dump(mode="json"))
+        folder.write_scores(result.model_dump(mode="json", exclude={"run"}))
         folder.write_bytes(LOG, question_lines(judged.parts))
     return result
 

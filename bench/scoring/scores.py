@@ -203,7 +203,8 @@ class Scores(Value):
     """`scores.json`."""
 
     schema_version: str = "dsb.scores/2"
-    run: str
+    run: str = ""
+    """For tables; left out of the file, in which runs that answered alike differ in `timings` only."""
     mode: str
     route: str
     data: str

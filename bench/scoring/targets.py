@@ -1,16 +1,17 @@
 """What a prediction can be about: every question of a data set at each of its times, numbered from 0.
 
 A question is named by `sample_id`, or as its source names it: `native_id` and `task`. Without `turn` the first
-is meant; in OVO-Bench's step task, which has a turn a step, `probe` then counts through the file's `test_info`.
+is meant. OVO-Bench's step task has a turn a step: without `turn`, and by native name with turn 0 too, `probe`
+counts through the file's `test_info`, since the source knows no turns.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.data.importers.ovo import place_of
 from bench.data.schema import Sample
 from bench.scoring.official.table import is_free
 
@@ -74,7 +75,7 @@ class Targets:
         if len(found) > 1:
             more = "use sample_id" if task else "give its task, or use sample_id"
             raise LookupError(f"{name} stands for {len(found)} samples: {more}")
-        return self._target(found[0], name, turn, probe)
+        return self._target(found[0], name, turn or None, probe)
 
     def _take(self, number: int, sample: Sample) -> None:
         for turn in sample.turns:
@@ -83,10 +84,10 @@ class Targets:
             self._starts.append(self._starts[-1] + (1 if free else len(turn.asks)))
         self._turns.append(len(self._starts) - 1)
         if sample.scoring.profile == _STEPS and len(sample.turns) > 1:
-            self._steps[number] = list(_places(sample))
+            self._steps[number] = _places(sample)
 
     def _target(self, number: int, name: str, turn: int | None, probe: int | None) -> Target:
-        if turn is None and number in self._steps:
+        if turn is None and self._steps.get(number):
             places = self._steps[number]
             if (probe or 0) >= len(places):
                 raise LookupError(f"{name} has {len(places)} probes, none is {probe}")
@@ -103,11 +104,18 @@ class Targets:
         return Target(slot, free, f"{name} turn {turn} probe {probe}")
 
 
-def _places(sample: Sample) -> Iterator[tuple[int, int]]:
-    number = 0
-    while (place := place_of(sample, number)) is not None:
-        yield place.turn, place.probe
-        number += 1
+def _places(sample: Sample) -> list[tuple[int, int]]:
+    """Turn and probe of each entry of `test_info` (as the importer places them); empty when there is none."""
+    native = sample.source.native
+    entries = native.get("test_info") if isinstance(native, dict) else None
+    turns: dict[str, int] = {}
+    seen: Counter[str] = Counter()
+    places = []
+    for entry in entries if isinstance(entries, list) else ():
+        step = str(entry.get("step")) if isinstance(entry, dict) else ""
+        places.append((turns.setdefault(step, len(turns)), seen[step]))
+        seen[step] += 1
+    return places
 
 
 def _natives(samples: Sequence[Sample]) -> dict[str, list[tuple[int, frozenset[str]]]]:

@@ -87,8 +87,11 @@ def test_where_the_source_has_no_name_its_place_in_the_file_does(tmp_path: Path)
     assert opened(tmp_path, ALL, {"native_id": "/p", "task": "PA", "t_emit": 6}).answered == 1
 
 
-def test_without_a_turn_probes_of_steps_count_through_the_file_s_own_list(tmp_path: Path) -> None:
-    lines = [{"native_id": 9, "task": "SSR", "probe": n, "text": str(n)} for n in range(5)]
+@pytest.mark.parametrize("name", [{"native_id": 9}, {"native_id": 9, "turn": 0}, {"sample_id": "s"}])
+def test_without_a_turn_probes_of_steps_count_through_the_file_s_own_list(
+    tmp_path: Path, name: dict[str, Any]
+) -> None:
+    lines = [{**name, "task": "SSR", "probe": n, "text": str(n)} for n in range(5)]
     held = opened(tmp_path, data(steps()), *lines)
     assert [held.of(0, 0, probe)[0].text for probe in range(3)] == ["0", "2", "4"]
     assert [held.of(0, 1, probe)[0].text for probe in range(2)] == ["1", "3"]

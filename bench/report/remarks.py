@@ -72,9 +72,10 @@ def _clue(details: Mapping[str, Any]) -> str:
     before, after = details["accuracy_before"], details["accuracy_after"]
     first = details["first_ready"]
     told = f"right {percent(before)} before the clue, {percent(after)} after it"
-    if first["questions"]:
-        told += f"; said too early in {percent(first['premature_rate'])} of {first['questions']} questions"
-        told += f", first said {seconds(first['delay_p50_s'])} s after the clue (median)"
+    if first["asked_before"]:
+        told += f"; too early in {percent(first['premature_rate'])} of {first['asked_before']} questions"
+    if first["reached"]:
+        told += f"; first said {seconds(first['delay_p50_s'])} s after it (median)"
     return told
 
 

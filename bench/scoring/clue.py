@@ -149,8 +149,18 @@ def _delay(item: Item, parsed: Parsed, gold: GoldAt, t: float) -> tuple[float, .
     """Seconds since it could be known, where it can, and the answer says so."""
     if item.form not in STATES or not is_positive(gold) or not _says_it_is_time(parsed):
         return ()
-    known = max(gold.from_s, item.since)
-    return (round(t - known, 6),) if math.isfinite(known) else ()
+    known = max(_since(item, gold), item.since)
+    return (round(t - known, 6),)
+
+
+def _since(item: Item, gold: GoldAt) -> float:
+    """When the state of a gold began: what is to be answered may change while it lasts."""
+    start = gold.from_s
+    for before in reversed(item.gold[: item.gold.index(gold)]):
+        if before.to_s != start or not is_positive(before):
+            break
+        start = before.from_s
+    return start
 
 
 def _share(pair: Sequence[float] | np.ndarray[Any, Any]) -> float | None:
@@ -164,21 +174,20 @@ def _exact(book: Book) -> float | None:
 
 
 def _first_ready(book: Book) -> dict[str, Any]:
-    """Over questions that are open at first and can be answered later: when, and how many said so too early."""
-    early, reached, could, delays = 0, 0, 0, []
+    """Of the questions asked before their clue: how many were answered too early. After it: when they were."""
+    open_, early, known, delays = 0, 0, 0, []
     for rows in _by_turn(book):
         sums = book.tallies[rows].sum(axis=0)
-        if not sums[_AFTER[1]] or not sums[_BEFORE[1]]:
-            continue
-        could += 1
+        open_ += bool(sums[_BEFORE[1]])
         early += bool(sums[_PREMATURE])
+        known += bool(sums[_AFTER[1]])
         first = [min(book.delays[p]) for p in book.places[rows].tolist() if p in book.delays]
-        reached += bool(first)
         delays += [min(first)] if first else []
     return {
-        "questions": could,
-        "reached": reached,
-        "premature_rate": round(early / could, 6) if could else None,
+        "asked_before": open_,
+        "premature_rate": round(early / open_, 6) if open_ else None,
+        "asked_after": known,
+        "reached": len(delays),
         "delay_p50_s": _percentile(delays, 50),
         "delay_p90_s": _percentile(delays, 90),
     }

@@ -32,7 +32,7 @@ def contrast(scorer: PartScorer, first: Book, second: Book, *, seed: int) -> Con
     only = (int((first.correct & ~second.correct).sum()), int((second.correct & ~first.correct).sum()))
     alone = len(np.unique(first.videos)) == len(first)
     return Contrast(
-        len(first),
+        len(before.sums),
         (measured(before, seed=seed).value, measured(after, seed=seed).value),
         difference(before, after, seed=seed),
         sign_flip(before, after, seed=seed),

@@ -107,10 +107,16 @@ def test_when_ready_was_first_said_and_how_often_too_early() -> None:
     ]
     said = ["no", "yes", "yes", "yes", "no", "no", "no", "yes", "no", "no", "no", "no"]
     first = _part(samples, said).rows[0].details["first_ready"]
-    assert first["questions"] == 3
-    assert first["reached"] == 2
+    assert (first["asked_before"], first["asked_after"], first["reached"]) == (3, 3, 2)
     assert first["premature_rate"] == pytest.approx(1 / 3, abs=1e-6)
     assert (first["delay_p50_s"], first["delay_p90_s"]) == (11.0, pytest.approx(18.2))
+
+
+def test_the_delay_is_since_the_clue_though_the_answer_changes_later() -> None:
+    gold = (*FOUND[:1], FOUND[1].model_copy(update={"to_s": 20.0}), Gold(from_s=20, value="READY", text="C"))
+    one = clue_sample("a", AnswerForm.SUFFICIENCY, gold, probes=(25.0,), options=True)
+    first = _part([one], ["C"]).rows[0].details["first_ready"]
+    assert first["delay_p50_s"] == 15.0
 
 
 def _dense() -> tuple[Item, Rules]:

@@ -46,7 +46,7 @@ class Plan:
     fast_steps: int = 1500
     standing_steps: int = 500
     reading_steps: int = 900
-    slow_steps: int = 900
+    slow_steps: int = 600
     fast_batch: int = 12
     slow_batch: int = 6
     rate: float = 2e-3

@@ -111,19 +111,22 @@ def load_dataset(path: str | Path) -> Dataset:
     scan = ListScan(file, "samples", remedy=_REMEDY)
     offsets, lengths = array("Q"), array("Q")
     held: list[Sample] = []
+    digest = hashlib.sha256()
     for element, sample in _checked(scan, file):
         offsets.append(element.offset)
         lengths.append(element.length)
-        if len(offsets) <= _HELD:
-            held.append(sample)
-        else:
+        held.append(sample)
+        if len(offsets) > _HELD:  # too many to keep; their hash costs less now than another pass
+            for one in held:
+                digest.update(sample_line(one) + b"\n")
             held.clear()
     for fault in head_faults(scan.head, found=scan.found, file=file):
         raise fault.error()
     if not offsets:
         raise _nothing(file, "" if scan.bare else "/samples").error()
     head = {key: str(scan.head.get(key) or "") for key in ("name", "errata", "root")}
-    samples = tuple(held) or StoredSamples(file, offsets, lengths)
+    found = digest.hexdigest()[:16]
+    samples = tuple(held) or StoredSamples(file, offsets, lengths, hash_=found)
     return Dataset(file, head["name"] or file.parent.name, samples, head["errata"], head["root"] or ".")
 
 
@@ -147,7 +150,8 @@ def write_samples(
             lengths.append(len(line))
             at += file.write(line)
         file.write(FOOT)
-    return Written(len(offsets), digest.hexdigest()[:16], StoredSamples(path, offsets, lengths))
+    found = digest.hexdigest()[:16]
+    return Written(len(offsets), found, StoredSamples(path, offsets, lengths, hash_=found))
 
 
 def head_line(*, name: str, errata: str = "", root: str = ".") -> bytes:
@@ -173,6 +177,8 @@ def parse_samples(items: Iterable[Any], *, file: Path, prefix: str = "") -> tupl
 
 def samples_hash(samples: Iterable[Sample]) -> str:
     """16 hex digits of the SHA-256 over the samples' canonical JSON, in order."""
+    if isinstance(samples, StoredSamples) and samples.hash:
+        return samples.hash
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(sample_line(sample) + b"\n")

@@ -5,14 +5,13 @@ One pass over the samples, in bounded memory. Videos are looked for, not opened.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.data.dataset import Dataset, is_relative, load_dataset, sample_line
+from bench.data.dataset import Dataset, is_relative, load_dataset
 from bench.data.layout import BANDS_S, look_back_s
 from bench.data.schema import Sample
 
@@ -91,7 +90,6 @@ class _Tally:
     """Counters that one pass fills."""
 
     def __init__(self) -> None:
-        self.digest = hashlib.sha256()
         self.count: dict[str, Counter[str]] = {
             name: Counter() for name in ("part", "task", "source", "form", "profile", "age", "issue")
         }
@@ -101,7 +99,6 @@ class _Tally:
     def add(self, sample: Sample) -> None:
         """Count one sample."""
         self.samples += 1
-        self.digest.update(sample_line(sample) + b"\n")
         self.count["part"][sample.part.value] += 1
         self.count["task"][f"{sample.part.value}/{sample.task}"] += 1
         self.count["source"][f"{sample.source.bench}/{sample.source.subset}"] += 1
@@ -128,7 +125,7 @@ def _counted(dataset: Dataset) -> Info:
     return Info(
         path=str(dataset.path),
         name=dataset.name,
-        hash=tally.digest.hexdigest()[:16],
+        hash=dataset.hash,
         errata=dataset.errata,
         samples=tally.samples,
         turns=tally.turns,

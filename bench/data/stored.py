@@ -27,10 +27,20 @@ _AHEAD = 1 << 18
 class StoredSamples(Sequence[Sample]):
     """Samples by number, each read and parsed when it is asked for."""
 
+    hash: str
+    """Hash of all of them in order, where it is known; else empty."""
+
     def __init__(
-        self, file: Path, offsets: array[int], lengths: array[int], *, fd: _Held | None = None
+        self,
+        file: Path,
+        offsets: array[int],
+        lengths: array[int],
+        *,
+        fd: _Held | None = None,
+        hash_: str = "",
     ) -> None:
         self.file = file
+        self.hash = hash_
         self._offsets, self._lengths = offsets, lengths
         self._fd = fd or _Held(file)
 

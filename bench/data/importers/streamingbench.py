@@ -113,7 +113,7 @@ def _single(file: NativeFile, entry: Node, asked: Node, native: dict[str, Any]) 
         uri=entry.get("video_path").text(),
         turns=[turn],
         notes=notes,
-        modalities=("video", "audio") if task in _AUDIO else ("video",),
+        modalities=("video", "audio") if kind == "omni" and task not in _CONTEXT else ("video",),
         params={} if proactive else {"view_s": _VIEW_S},
     )
 
@@ -192,9 +192,10 @@ def _part(task: str, asked: Node) -> Part:
 
 
 def _kind(file: NativeFile, task: str) -> str:
-    if file.subset in ("real", "omni"):
-        return file.subset
-    return "omni" if task in _AUDIO | _CONTEXT else "real"
+    """`omni` or `real`: as the file is called, else by the task."""
+    called = file.subset or file.path.stem
+    named = [kind for kind in ("real", "omni") if kind in called.split("_")]
+    return named[0] if len(named) == 1 else "omni" if task in _AUDIO | _CONTEXT else "real"
 
 
 def _subset(file: NativeFile, kind: str) -> str:

@@ -74,6 +74,14 @@ def test_the_stream_variant_is_a_subset_of_its_own(tmp_path: Path) -> None:
     assert {sample.scoring.profile for sample in imported.samples} == {"streamingbench.real@1"}
 
 
+def test_the_name_of_the_file_says_whether_it_is_omni(tmp_path: Path) -> None:
+    sample = only(
+        tmp_path, "streamingbench", entry(choice(task_type="New")), name="questions_omni_stream.json"
+    )
+    assert (sample.scoring.profile, sample.source.subset) == ("streamingbench.omni@1", "omni_stream")
+    assert sample.modalities == ("video", "audio")
+
+
 def test_ovo_choices_trust_gt_and_note_another_answer_text(tmp_path: Path) -> None:
     imported = bring(tmp_path, "ovo-bench", [ovo(), ovo("HLD", 8, answer="a cow", realtime=20)])
     first, second = imported.samples

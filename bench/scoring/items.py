@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from bench.data.schema import AnswerForm, Gold, Part, Sample, Turn
@@ -22,10 +23,17 @@ _SPEAKING = frozenset({AnswerForm.ALERT, AnswerForm.EMIT, AnswerForm.MULTI_REPLY
 
 
 def items_of(samples: Iterable[Sample], rules: Rules) -> Iterator[Item]:
-    """Every item, in the order of the samples; these are passed over once, or twice if any is proactive."""
-    maker = _Maker(rules, _next_asks(samples, rules))
+    """Every item in the order of the samples, which are passed over once; those that speak come last."""
+    maker, speaking = _Maker(rules), []
     for sample in samples:
-        yield from maker.items(sample)
+        for number, turn in enumerate(sample.turns):
+            waits = speaks_by_itself(sample.part, turn) and not is_polled(turn, rules)
+            for item in maker.items(sample, number, turn):
+                if waits:
+                    speaking.append(item)
+                else:
+                    yield item
+    yield from _until_next_ask(speaking)
 
 
 def has_gold(item: Item) -> bool:
@@ -50,31 +58,30 @@ def is_polled(turn: Turn, rules: Rules) -> bool:
 class _Maker:
     """Makes items; equal options and equal gold are held once."""
 
-    def __init__(self, rules: Rules, asks: Mapping[str, list[float]]) -> None:
-        self._rules, self._asks = rules, asks
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._videos: dict[str, int] = {}
         self._options: dict[tuple[Option, ...], tuple[Option, ...]] = {}
         self._golds: dict[tuple[tuple[GoldAt, ...], tuple[type, ...]], tuple[GoldAt, ...]] = {}
 
-    def items(self, sample: Sample) -> Iterator[Item]:
-        """The items of one sample."""
+    def items(self, sample: Sample, number: int, turn: Turn) -> Iterator[Item]:
+        """The items of one turn."""
         video = self._videos.setdefault(sample.video, len(self._videos))
-        for number, turn in enumerate(sample.turns):
-            options = tuple(Option(option.key, option.text) for option in turn.answer.options)
-            golds = tuple(_gold(gold) for gold in turn.answer.gold)
-            common = (
-                turn.answer.form,
-                self._options.setdefault(options, options),
-                self._golds.setdefault((golds, _types(golds)), golds),
-                tuple((e.span.from_s, e.span.to_s) for e in turn.evidence),
-            )
-            standing = self._standing(sample, turn)
-            times = (turn.ask_s,) if standing else turn.asks
-            in_order = all(a.to_s <= b.from_s for a, b in pairwise(golds))
-            for probe, t in enumerate(times):
-                key = ItemKey(sample.id, number, probe)
-                named = (key, sample.part, sample.task, video, turn.question)
-                yield Item(*named, t, turn.ask_s, *common, standing, in_order)
+        options = tuple(Option(option.key, option.text) for option in turn.answer.options)
+        golds = tuple(_gold(gold) for gold in turn.answer.gold)
+        common = (
+            turn.answer.form,
+            self._options.setdefault(options, options),
+            self._golds.setdefault((golds, _types(golds)), golds),
+            tuple((e.span.from_s, e.span.to_s) for e in turn.evidence),
+        )
+        standing = self._standing(sample, turn)
+        times = (turn.ask_s,) if standing else turn.asks
+        in_order = all(a.to_s <= b.from_s for a, b in pairwise(golds))
+        for probe, t in enumerate(times):
+            key = ItemKey(sample.id, number, probe)
+            named = (key, sample.part, sample.task, video, turn.question)
+            yield Item(*named, t, turn.ask_s, *common, standing, in_order)
 
     def _standing(self, sample: Sample, turn: Turn) -> Standing | None:
         if speaks_by_itself(sample.part, turn):
@@ -90,25 +97,26 @@ class _Maker:
         until = turn.ask_s + self._rules.horizon_s
         if (duration := sample.streams[0].duration_s) is not None:
             until = min(until, duration)
-        if sample.part is Part.PROACTIVE:
-            asks = self._asks.get(sample.video, [])
-            place = bisect_right(asks, turn.ask_s)
-            until = min(until, asks[place]) if place < len(asks) else until
         return max(until, turn.ask_s)
 
 
-def _next_asks(samples: Iterable[Sample], rules: Rules) -> dict[str, list[float]]:
-    """By video, when its standing proactive questions are asked, in order."""
-    asks: dict[str, list[float]] = {}
-    for sample in samples:
-        if sample.part is Part.PROACTIVE:
-            times = asks.setdefault(sample.video, [])
-            times += [
-                turn.ask_s
-                for turn in sample.turns
-                if speaks_by_itself(sample.part, turn) and not is_polled(turn, rules)
-            ]
-    return {video: sorted(times) for video, times in asks.items()}
+def _until_next_ask(items: Sequence[Item]) -> Iterator[Item]:
+    """Who watches for one thing watches no longer for the one before."""
+    asks: dict[int, set[float]] = defaultdict(set)
+    for item in items:
+        asks[item.video].add(item.t_ask)
+    starts = {video: sorted(times) for video, times in asks.items()}
+    for item in items:
+        later = starts[item.video][bisect_right(starts[item.video], item.t_ask) :][:1]
+        yield _ending(item, later[0]) if later else item
+
+
+def _ending(item: Item, t: float) -> Item:
+    standing = item.standing
+    if standing is None or standing.until <= t:
+        return item
+    due = tuple(d for d in standing.due if d.at <= t + EPSILON_S)
+    return item._replace(standing=Standing(t, due))
 
 
 def _due(turn: Turn, until: float) -> list[Due]:

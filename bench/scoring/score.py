@@ -117,7 +117,7 @@ def rules_of(config: RunConfig, matcher: TextMatcher = NORMALISED) -> Rules:
 def score(
     samples: Iterable[Sample], lines: Iterable[ScoredLine], rules: Rules, *, blind: bool = True
 ) -> Judged:
-    """Judge every answer that counts, and make the table. `samples` is passed over twice.
+    """Judge every answer that counts, and make the table. `samples` is passed over once.
 
     Without `blind` there are no baselines, and so no skill: for comparing runs.
     """

@@ -94,8 +94,8 @@ def spoke(sample: str, times: Iterable[float], *, path: str = "s1", raw: str = "
 
 
 def items(samples: Iterable[Sample], rules: Rules = RULES) -> list[Item]:
-    """The items of some samples, which may be passed over twice."""
-    return list(items_of(list(samples), rules))
+    """The items of some samples."""
+    return list(items_of(samples, rules))
 
 
 def judged(samples: Iterable[Sample], lines: Iterable[ScoredLine], rules: Rules = RULES) -> Judged:

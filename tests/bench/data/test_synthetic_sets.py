@@ -16,6 +16,7 @@ from bench.scoring.base import Rules
 from bench.scoring.items import items_of
 from bench.scoring.reasoning import EvidenceIn, Reasoning
 from shared.errors import ConfigError
+from shared.video.synth import LEVELS, script
 
 RULES = Rules(profile=load_config(None).profile())
 SMALL = synth.Recipe(videos=2, per_video=3, duration_s=(20, 25))
@@ -135,6 +136,15 @@ def test_every_question_can_be_asked(demo: list[Sample]) -> None:
     asked = [asked.key for sample in demo for asked in to_questions(sample, "r_0_1")]
     due = sum(len(turn.asks) for sample in demo for turn in sample.turns)
     assert len(set(asked)) == len(asked) == due
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_two_hours_have_questions_of_every_part(level: int) -> None:
+    scene = script(9, duration_s=7200, level=level)
+    stream = Stream(uri="long.mp4", duration_s=7200.0)
+    made = samples_of(scene, stream, parts=list(Part), split="test", seed=0, n=6)
+    assert Counter(sample.part for sample in made) == dict.fromkeys(Part, 6)
+    assert max(turn.ask_s for sample in made for turn in sample.turns) > 3600
 
 
 def test_every_sample_has_a_name_of_its_own(demo: list[Sample]) -> None:

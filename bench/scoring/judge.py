@@ -47,8 +47,10 @@ _TASK = {
     "completeness? 10: as good as the reference. 7 to 9: small faults. 4 to 6: several faults, yet most of it "
     "is there. 1 to 3: mostly wrong. 0: nothing right. Reply with one whole number from 0 to 10.",
 }
-_AGAIN = "\nReply with that and nothing else."
+AGAIN = "\nReply with that and nothing else."
+"""What is added to the prompt after a reply that could not be read."""
 _TOKENS = 512  # room for models that think aloud first
+_LOCAL_TOKENS = 32
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 20.0
 
 
@@ -131,7 +133,7 @@ class Judge:
                 verdict = Verdict(grade, reply.text[:200], reply.prompt_tokens, reply.output_tokens)
                 self._cache.put(key, verdict, judge=self._judge, template=TEMPLATE)
                 return ""
-            why, prompt = f"it said {' '.join(reply.text.split())[:60]!r}", prompt_of(ask) + _AGAIN
+            why, prompt = f"it said {' '.join(reply.text.split())[:60]!r}", prompt_of(ask) + AGAIN
         return why
 
 
@@ -164,7 +166,8 @@ class _LocalModel:
     def ask(self, prompt: str, *, most_tokens: int) -> Reply:
         from shared.vlm import PromptParts
 
-        said = self._vlm.generate(PromptParts(question=prompt), max_new_tokens=most_tokens)
+        most = min(most_tokens, _LOCAL_TOKENS)
+        said = self._vlm.generate(PromptParts(question=prompt), max_new_tokens=most)
         return Reply(said.text, said.prompt_tokens, said.output_tokens)
 
 

@@ -8,11 +8,12 @@ import pytest
 from judge_server import JudgeServer, judge_server
 from pydantic import SecretStr
 
-from bench.scoring.judge import Judge, JudgeSettings, judge_from_settings, prompt_of, read_grade
+from bench.scoring.judge import AGAIN, Judge, JudgeSettings, judge_from_settings, prompt_of, read_grade
 from bench.scoring.judge_cache import Verdict, VerdictCache, verdict_key
 from bench.scoring.judge_http import ChatEndpoint
 from bench.scoring.text import Scale, TextAsk, matches
 from shared.errors import ConfigError, DataError, ModelError
+from shared.vlm import ModelSpec, PromptParts, load_vlm
 
 KEY = "sk-not-to-be-shown"
 ASKS = [TextAsk("What is it?", "a car", f"an automobile, take {n}") for n in range(6)]
@@ -188,7 +189,18 @@ def test_an_address_that_is_none_is_refused() -> None:
         judge_from_settings(JudgeSettings(url="judge.example", model="m", key=SecretStr("")))
 
 
-def test_a_local_model_that_can_not_judge_gives_no_verdict(tmp_path: Path) -> None:
+def test_a_local_model_judges_by_what_it_says(tmp_path: Path) -> None:
+    """The small model is no judge: whatever it says, it is read as any judge's reply, or there is no verdict."""
+    vlm = load_vlm(ModelSpec(path="tiny-s1"))
+    said = [
+        vlm.generate(PromptParts(question=prompt), max_new_tokens=32).text
+        for prompt in (prompt_of(ASKS[0]), prompt_of(ASKS[0]) + AGAIN)
+    ]
+    grades = [grade for text in said if (grade := read_grade(text, Scale.YES_NO)) is not None]
     local = judge_from_settings(JudgeSettings(url="", model="tiny-s1", cache=str(tmp_path)))
-    with pytest.raises(ModelError, match="have no verdict"):
-        local.grades(ASKS[:1])
+    if grades:
+        assert local.grades(ASKS[:1]) == grades[:1]
+    else:
+        with pytest.raises(ModelError, match="have no verdict"):
+            local.grades(ASKS[:1])
+    assert vlm.fingerprint in local.name

@@ -126,7 +126,8 @@ class _Ledger:
         """Note a record; gives the line of one like it that was there already, else 0."""
         self._highest[record.play] = max(record.attempt, self._highest.get(record.play, 0))
         held = self._seen.setdefault((record.play, record.attempt), {})
-        slot = (record.final, None if record.kind == "final" else record.tick)
+        tick = None if record.kind == "final" else -1 if record.tick is None else record.tick
+        slot = (record.final, tick)
         first = held.setdefault(slot, line)
         self.finals += record.kind == "final" and first == line
         return 0 if first == line else first

@@ -46,7 +46,7 @@ def check_sample(sample: Sample, linter: Linter) -> Iterator[Finding]:
         yield Finding(
             where,
             issue.code,
-            told or CODES.get(issue.code, "noted"),
+            f"{issue.code}: {told or CODES.get(issue.code, 'noted')}",
             "mend it, or note it as an issue" if wrong else "look at it, or mend it by errata",
             "error" if wrong else "warning",
         )

@@ -25,6 +25,7 @@ def remarks(scores: Scores) -> Iterator[Text]:
         )
         more = "." if scores.partial else f"; scores are withheld. {onward}."
         yield Text(text + more, style="yellow")
+    yield from _protocol(scores)
     for part in table.parts:
         yield from _unread(part)
         if scores.headline:
@@ -38,6 +39,21 @@ def remarks(scores: Scores) -> Iterator[Text]:
         "skill is over the best blind baseline: 0 is no better than blind, 1 is perfect.",
         style="dim",
     )
+
+
+def _protocol(scores: Scores) -> Iterator[Text]:
+    """Protocols that tell a system what it ought to find out by itself."""
+    asked, parts = scores.protocol, {part.part for part in scores.scores.parts}
+    if asked is None:
+        return
+    if asked.proactive == "poll" and "proactive" in parts:
+        text = "proactive: polled, with the right answer in the question; not to be compared with push."
+        yield Text(text, style="yellow")
+    if asked.history != "self" and "sequential" in parts:
+        told = (
+            "the right answers to earlier turns" if asked.history == "oracle" else "nothing of earlier turns"
+        )
+        yield Text(f"sequential: told {told}; not to be compared with history self.", style="yellow")
 
 
 def _unread(part: PartScores) -> Iterator[Text]:

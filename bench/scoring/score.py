@@ -25,7 +25,7 @@ from bench.scoring.proactive import Proactive
 from bench.scoring.reading import Reader
 from bench.scoring.realtime import Realtime
 from bench.scoring.reasoning import Reasoning
-from bench.scoring.scores import Scores, ScoreTable
+from bench.scoring.scores import Protocol, Scores, ScoreTable
 from bench.scoring.sequential import Sequential
 from bench.scoring.tables import PartInput, blind_books, part_scores
 from bench.scoring.text import NORMALISED, TextMatcher, text_matcher
@@ -88,6 +88,9 @@ def score_run(
         data_hash=manifest.data.hash,
         errata=manifest.data.errata,
         profile=profile,
+        protocol=Protocol(
+            clue=config.system.clue, proactive=config.system.proactive, history=config.system.history
+        ),
         partial=partial,
         scores=judged.table,
         official=official,

@@ -18,6 +18,7 @@ __all__ = [
     "Latency",
     "Pair",
     "PartScores",
+    "Protocol",
     "Row",
     "Score",
     "ScoreTable",
@@ -199,6 +200,17 @@ class Latency(Value):
     stages_p50_s: dict[str, float] = {}
 
 
+class Protocol(Value):
+    """How the questions were asked, where there is more than one way."""
+
+    clue: str
+    """`probes` or `dense`."""
+    proactive: str
+    """`push`, or `poll`: asked at set times, with the right answer in the question."""
+    history: str
+    """`self`, `oracle` (the right answers) or `none`."""
+
+
 class Scores(Value):
     """`scores.json`."""
 
@@ -212,6 +224,8 @@ class Scores(Value):
     data_hash: str
     errata: str = ""
     profile: str = "causal"
+    protocol: Protocol | None = None
+    """Null for predictions made elsewhere."""
     partial: bool = False
     """Whether headline numbers were asked for below full coverage."""
     scores: ScoreTable

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from bench_kit import both, dataset, failed, run_folder, sample
+from rich.console import Console
+from scoring_kit import chain, judged, line, spoke, watch_sample
 
 from bench.data.schema import Part, Sample
-from bench.report import Progress, print_scores
+from bench.report import Progress, print_scores, render_scores
+from bench.run.config import load_config
 from bench.run.records import Play
 from bench.scoring import Scores, score_run
 from shared.messages import Path as Way
@@ -59,6 +62,33 @@ def test_an_incomplete_run_shows_no_headline_unless_asked(tmp_path: Path) -> Non
     assert "Incomplete: 2 answers are missing" in text
     assert _accuracy(text) == "–"
     assert _accuracy(_printed(_scores(tmp_path / "y", drop=2, partial=True))) == "100.0"
+
+
+def test_on_a_narrow_terminal_the_last_columns_go_first(tmp_path: Path) -> None:
+    scores = _scores(tmp_path)
+    for width, shown in ((120, True), (60, False)):
+        out = io.StringIO()
+        Console(file=out, width=width).print(render_scores(scores, width=width))
+        head = next(line for line in out.getvalue().splitlines() if "skill" in line or "interval" in line)
+        assert ("failed" in head) is shown
+        assert "value" in head
+
+
+def test_a_protocol_that_tells_the_answer_is_marked(tmp_path: Path) -> None:
+    items = [chain("a", "AB")]
+    lines = both(items, lambda s, way: "A")
+    config = load_config(None, {"system.history": "oracle"})
+    folder = run_folder(tmp_path / "run", dataset(tmp_path, items), lines, config=config)
+    assert "told the right answers to earlier turns" in _printed(score_run(folder, partial=True))
+
+
+def test_what_belongs_to_a_part_alone_is_told_beneath(tmp_path: Path) -> None:
+    samples = [watch_sample("w", [10, 30]), chain("c", "AB")]
+    lines = [*spoke("w", [10.5, 50]), line("c", "B"), line("c", "B", turn=1)]
+    table = judged(samples, lines).table
+    text = _printed(Scores(mode="offline", route="force-s1", data="kit", data_hash="0", scores=table))
+    assert "1 hits, 0 early, 0 late, 1 missed, 1 spurious; delay of hits p50 0.500 s" in text
+    assert "by turn 0.0 %, 100.0 %; 100.0 % of 1 turns after an error" in text
 
 
 def _accuracy(text: str) -> str:

@@ -70,7 +70,9 @@ def _answer(node: Node, notes: Notes) -> AnswerSpec:
     if not node.has("choices"):
         return free_text(node, "answer")
     listed = node.get("choices")
-    choices = read_choices(listed) if isinstance(listed.value, list) else read_labelled(listed)
+    choices = (
+        read_choices(listed, labelled=False) if isinstance(listed.value, list) else read_labelled(listed)
+    )
     notes.take(choices.issues)
     return choose(choices.options, node, "right_answer" if node.has("right_answer") else "answer", notes)
 

@@ -122,7 +122,7 @@ def _chain(node: Node, notes: Notes) -> _Read:
 
 
 def _ap(node: Node, notes: Notes) -> _Read:
-    choices = read_choices(node.get("vocab"))
+    choices = read_choices(node.get("vocab"), labelled=False)
     notes.take(choices.issues)
     said = node.get("answer").text(empty=True).strip()
     keys = [option.key for option in choices.options if option.text == said]

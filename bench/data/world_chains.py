@@ -56,9 +56,9 @@ def chains(scene: Scene, *, seed: int, n: int) -> list[Chain]:
 
 
 def _found(scene: Scene, rng: random.Random) -> Iterator[Chain]:
-    """Every rare object in turn, up to three times, never twice with the same first ask."""
+    """Every rare object in turn, up to eight times, never twice with the same first ask."""
     keys, used = letters(rng), set[tuple[int, float]]()
-    for _ in range(3):
+    for _ in range(8):
         for track in rng.sample(scene.rare, k=len(scene.rare)):
             chain = _chain(scene, track, rng, keys)
             first = (track.appear, chain.turns[0].asked.ask_s) if chain else None

@@ -9,11 +9,21 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from stack_kit import Kit, Running, answers, assert_same, assert_sound, dsb, killed, record, wait_records
+from stack_kit import (
+    Gaps,
+    Kit,
+    Running,
+    answers,
+    assert_same,
+    assert_sound,
+    dsb,
+    killed,
+    record,
+    wait_records,
+)
 
 from bench.run.driver import prepare, resumable
 from bench.run.embedded import Stack
@@ -56,40 +66,21 @@ TOGETHER = (
 """At most one process of a service at a time: three deaths on one question are a poison question."""
 
 
-class Gaps:
-    """The kill switches of the stack."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-        for gap in GAPS:
-            self._file(gap).touch()
-
-    def _file(self, gap: str) -> Path:
-        return self._folder / gap
-
-    def rules(self) -> str:
-        kills = [f"{gap}=kill!{self._file(gap)}" for gap in GAPS]
-        # Slow enough that a run is still in flight when a test strikes.
-        slow = ["s1.answering=sleep:60", "s2.answering=sleep:60"]
-        poison = ["s1.answering[POISON]=kill", "s2.answering[POISON]=kill"]
-        return ";".join([*slow, *poison, *kills])
-
-    def arm(self, gap: str) -> None:
-        self._file(gap).unlink()
-
-    def sprung(self, gap: str) -> bool:
-        return self._file(gap).exists()
+def rules(gaps: Gaps) -> str:
+    # Slow enough that a run is still in flight when a test strikes.
+    slow = ["s1.answering=sleep:60", "s2.answering=sleep:60"]
+    poison = ["s1.answering[POISON]=kill", "s2.answering[POISON]=kill"]
+    return ";".join([*slow, *poison, gaps.rules()])
 
 
 @pytest.fixture(scope="module")
 def gaps(kit: Kit) -> Gaps:
-    return Gaps(kit.folder / "gaps")
+    return Gaps(kit.folder / "gaps", GAPS)
 
 
 @pytest.fixture(scope="module")
 def shared_stack(kit: Kit, gaps: Gaps) -> Iterator[Stack]:
-    env = {"DSB_FAILPOINTS": gaps.rules(), "DSB_LEASE_TTL_S": "2", "DSB_JOB_ACK_WAIT_S": "3"}
+    env = {"DSB_FAILPOINTS": rules(gaps), "DSB_LEASE_TTL_S": "2", "DSB_JOB_ACK_WAIT_S": "3"}
     counts = {"reader": 2, "s1": 2, "s2": 2, "router": 2}
     with kit.stack("faults", env=env, counts=counts) as running:
         yield running

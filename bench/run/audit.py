@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from bench.data.ask import AskedQuestion, steps
+from bench.data.ask import AskRules, steps
 from bench.data.dataset import Dataset
 from bench.run.config import RunConfig, config_of
 from bench.run.evidence import evidence_of
 from bench.run.folder import BadLine, RunFolder
-from bench.run.plan import decided, plan, questions
-from bench.run.records import Final, Record
+from bench.run.plan import Play, decided, questions
+from bench.run.records import Record
 from shared.messages import Path, Profile, Status, question_key
 
 __all__ = ["Ask", "Audit", "Violation", "asks_of", "audit", "audit_run"]
@@ -66,9 +66,15 @@ class Audit(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """What the data set says of a question."""
+    """What the data set says of a question: light, since there may be a hundred thousand."""
 
-    asked: AskedQuestion
+    number: int
+    """Its place among all."""
+    ask_s: float
+    times: tuple[float, ...]
+    """Stream times at which the system looks: the ask, every tick, or every poll."""
+    view_from: float
+    labels: frozenset[str]
     paths: tuple[Path, ...]
     """That owe a final."""
 
@@ -80,13 +86,32 @@ def audit_run(folder: RunFolder, *, complete: bool = True) -> Audit:
 
 
 def asks_of(dataset: Dataset, config: RunConfig) -> dict[Key, Ask]:
-    """Every question of a run by sample, turn and probe."""
-    asks = {}
-    for play in plan(dataset, config.ask_rules()):
+    """Every question of a run by sample, turn and probe; samples are read video by video, and let go."""
+    asks: dict[Key, Ask] = {}
+    labels: dict[frozenset[str], frozenset[str]] = {}
+    rules, route = config.ask_rules(), config.system.route
+    for play in _plays(dataset, rules):
         for asked in questions(play, "audit"):
-            paths = decided(asked, config.system.route).paths
-            asks[asked.sample, asked.turn, asked.probe] = Ask(asked, paths)
+            keys = frozenset(option.key for option in asked.question.options)
+            asks[asked.sample, asked.turn, asked.probe] = Ask(
+                number=len(asks),
+                ask_s=asked.ask_s,
+                times=steps(asked),
+                view_from=asked.question.view_from,
+                labels=labels.setdefault(keys, keys),
+                paths=decided(asked, route).paths,
+            )
     return asks
+
+
+def _plays(dataset: Dataset, rules: AskRules) -> Iterator[Play]:
+    """As `plan` gives them, but one at a time."""
+    places: dict[str, list[int]] = {}
+    for place, sample in enumerate(dataset.samples):
+        places.setdefault(sample.video, []).append(place)
+    for number, (video, held) in enumerate(places.items()):
+        samples = tuple(dataset.samples[place] for place in held)
+        yield Play(number, video, samples[0].uri, samples, rules)
 
 
 def audit(
@@ -102,8 +127,8 @@ def audit(
             found.append(Violation(line, "schema", "", "", f"{record.field}: {record.text}"))
             continue
         ask = asks.get((record.sample, record.turn, record.probe))
-        faults = list(_faults(record, ask.asked if ask else None, profile))
-        if first := ledger.enter(record, line):
+        faults = list(_faults(record, ask, profile))
+        if ask is not None and (first := ledger.enter(record, ask.number, line)):
             kind = "final" if record.kind == "final" else f"emission of tick {record.tick}"
             faults.append(("unique", f"a second {kind}; the first is on line {first}"))
         found += [Violation(line, rule, record.sample, record.path, text) for rule, text in faults]
@@ -115,59 +140,65 @@ def audit(
 
 
 class _Ledger:
-    """Which records there are, by play and attempt."""
+    """Which records there are, by play and attempt; a slot is a question on a path, and for emissions a tick."""
 
     def __init__(self) -> None:
         self.finals = 0
-        self._seen: dict[tuple[int, int], dict[tuple[Final, int | None], int]] = {}
+        self._seen: dict[tuple[int, int], dict[int | tuple[int, int], int]] = {}
         self._highest: dict[int, int] = {}
 
-    def enter(self, record: Record, line: int) -> int:
-        """Note a record; gives the line of one like it that was there already, else 0."""
+    def enter(self, record: Record, number: int, line: int) -> int:
+        """Note a record of question `number`; gives the line of one like it that was there already, else 0."""
         self._highest[record.play] = max(record.attempt, self._highest.get(record.play, 0))
         held = self._seen.setdefault((record.play, record.attempt), {})
-        tick = None if record.kind == "final" else -1 if record.tick is None else record.tick
-        slot = (record.final, tick)
-        first = held.setdefault(slot, line)
-        self.finals += record.kind == "final" and first == line
+        place = slot(number, record.path)
+        final = record.kind == "final"
+        first = held.setdefault(place if final else (place, -1 if record.tick is None else record.tick), line)
+        self.finals += final and first == line
         return 0 if first == line else first
 
-    def counted(self) -> tuple[set[Final], int]:
-        """Finals of the highest attempts, and the number of their emissions."""
-        finals, emissions = set(), 0
+    def counted(self) -> tuple[set[int], int]:
+        """Slots of the finals of the highest attempts, and the number of their emissions."""
+        finals: set[int] = set()
+        emissions = 0
         for play, attempt in self._highest.items():
-            for final, tick in self._seen.get((play, attempt), ()):
-                if tick is None:
-                    finals.add(final)
+            for place in self._seen.get((play, attempt), ()):
+                if isinstance(place, int):
+                    finals.add(place)
                 else:
                     emissions += 1
         return finals, emissions
 
 
-def _faults(record: Record, asked: AskedQuestion | None, profile: Profile) -> Iterator[tuple[str, str]]:
-    if asked is None:
+def slot(number: int, path: Path) -> int:
+    """What there is one final of, as a number."""
+    return number * len(Path) + (path is not Path.S1)
+
+
+def _faults(record: Record, ask: Ask | None, profile: Profile) -> Iterator[tuple[str, str]]:
+    if ask is None:
         yield "identity", f"turn {record.turn}, probe {record.probe} is no question of this run"
         return
-    times = steps(asked)
-    yield from _identity(record, asked)
+    times = ask.times
+    yield from _identity(record, ask)
     if record.kind == "emission" and (record.tick is None or not 0 <= record.tick < len(times)):
         yield "identity", f"tick {record.tick} is none of the {len(times)} times at which it was looked at"
         return
     looked = times[-1] if record.tick is None else times[record.tick]
     yield from _timing(record, looked)
-    yield from _leaks(record, looked, asked.question.view_from)
+    yield from _leaks(record, looked, ask.view_from)
     yield from _window(record, profile)
     if record.status is not Status.OK and not record.error:
         yield "status", f"is {record.status} and does not say why"
 
 
-def _identity(record: Record, asked: AskedQuestion) -> Iterator[tuple[str, str]]:
+def _identity(record: Record, ask: Ask) -> Iterator[tuple[str, str]]:
     if record.key != question_key(record.sample, record.turn, record.probe):
         yield "identity", f"key {record.key} is not that of its sample, turn and probe"
-    if record.t_ask != asked.ask_s:
-        yield "identity", f"was asked at {record.t_ask:g} s; the data set says {asked.ask_s:g} s"
-    labels = {option.key for option in asked.question.options}
-    if record.choice is not None and labels and record.choice not in labels and record.choice != "wait":
+    if record.t_ask != ask.ask_s:
+        yield "identity", f"was asked at {record.t_ask:g} s; the data set says {ask.ask_s:g} s"
+    choice = record.choice
+    if choice is not None and choice != "wait" and ask.labels and choice not in ask.labels:
         yield "identity", f"chose {record.choice!r}, which is no option"
 
 
@@ -212,8 +243,8 @@ def _window(record: Record, profile: Profile) -> Iterator[tuple[str, str]]:
         yield "window", f"read {held.notes} notes; the profile allows {profile.recall.k}"
 
 
-def _missing(asks: Mapping[Key, Ask], finals: Collection[Final]) -> Iterator[Violation]:
+def _missing(asks: Mapping[Key, Ask], finals: Collection[int]) -> Iterator[Violation]:
     for (sample, turn, probe), ask in asks.items():
         for path in ask.paths:
-            if (sample, turn, probe, path) not in finals:
+            if slot(ask.number, path) not in finals:
                 yield Violation(0, "missing", sample, path, f"turn {turn}, probe {probe} has no final")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,15 +74,13 @@ class _Found:
             kept.append(fault)
 
 
-def validate(
-    paths: Iterable[str | Path], *, limit: int = 50, seen: Callable[[Sample], None] | None = None
-) -> Report:
-    """Check files and folders; raises nothing for what they hold. `seen` gets every whole sample of the sets."""
+def validate(paths: Iterable[str | Path], *, limit: int = 50) -> Report:
+    """Check files and folders; raises nothing for what they hold. `limit` errors and warnings are kept."""
     found = _Found(limit)
     files = samples = 0
     for path in paths:
         main = set_file(path)
-        held = _check_file(main, found, seen=seen)
+        held = _check_file(main, found)
         files, samples = files + 1, samples + len(held.digests)
         if Path(path).is_dir():
             files += _check_folder(Path(path), held, found)
@@ -90,9 +88,7 @@ def validate(
     return Report(faults, found.count, dict(found.codes.most_common()), files, samples)
 
 
-def _check_file(
-    file: Path, found: _Found, *, seen: Callable[[Sample], None] | None = None, copied: bool = False
-) -> _File:
+def _check_file(file: Path, found: _Found, *, copied: bool = False) -> _File:
     """One file; of `copied` samples only the schema is looked at: what they say was told of the original."""
     scan = ListScan(file, "samples", remedy=_REMEDY)
     digests: dict[str, bytes] = {}
@@ -108,8 +104,6 @@ def _check_file(
             digests[sample.id] = hashlib.blake2b(line, digest_size=8).digest()
             videos.add(sample.video)
             parts.add(sample.part.value)
-            if seen is not None:
-                seen(sample)
         for fault in head_faults(scan.head, found=scan.found, file=file):
             found.add(fault)
         if scan.found and whole and not digests:
@@ -144,7 +138,9 @@ def _check_folder(folder: Path, main: _File, found: _Found) -> int:
         found.add(fault)
     count = 0
     for subfolder in FOLDERS:
-        files = [_check_file(path, found, copied=True) for path in sorted((folder / subfolder).glob("*.json"))]
+        files = [
+            _check_file(path, found, copied=True) for path in sorted((folder / subfolder).glob("*.json"))
+        ]
         count += len(files)
         for fault in itertools.chain.from_iterable(_same(file, main) for file in files):
             found.add(fault)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from bench_kit import dataset, sample
+from typer.testing import CliRunner
 
+from bench.cli.app import app
 from bench.data import Dataset, Sample, load_dataset, save_dataset
 from bench.data.build import build, reshard
 from bench.data.layout import Recipe, look_back_s
@@ -173,3 +175,18 @@ def test_too_many_shards_are_refused_and_can_be_mended_by_another_call(tmp_path:
     with pytest.raises(ConfigError, match="choose from 1 to 5"):
         build(tmp_path / "all", Recipe(shards=6), sources=[tmp_path / "one"])
     assert build(tmp_path / "all", Recipe(shards=5), sources=[tmp_path / "one"])["recipe"]["shards"] == 5
+
+
+def test_the_commands_join_divide_and_say_what_they_made(tmp_path: Path) -> None:
+    run = CliRunner()
+    for name in ("one", "two"):
+        save_dataset(dataset(tmp_path / name, _items(name)))
+    out = str(tmp_path / "all")
+    sources = ["--from", str(tmp_path / "one"), "--from", str(tmp_path / "two")]
+    told = run.invoke(app, ["data", "build", out, *sources, "--mini", "5"]).stdout.splitlines()
+    assert told[0].startswith(f"{out}: 40 samples, 40 turns about 10 videos, hash ")
+    assert "  task_sets/reasoning.json: 26 samples" in told
+    made = json.loads(run.invoke(app, ["data", "shard", out, "--shards", "4", "--json"]).stdout)
+    assert made["recipe"]["mini"] == 5
+    assert sum(about["samples"] for name, about in made["files"].items() if name.startswith("shards/")) == 40
+    assert run.invoke(app, ["data", "validate", out]).exit_code == 0

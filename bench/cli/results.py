@@ -61,6 +61,27 @@ def check(
     check_run(RunFolder.open(run), complete=not partial, as_json=as_json)
 
 
+@app.command("compare")
+def compare(
+    run: Run,
+    other: Annotated[str, typer.Argument(help="A run on the same questions.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """What a run has over another on the same questions: differences by whole videos, and whether they are luck.
+
+    Example: dsb results compare runs/oracle runs/self
+    """
+    from bench.report.compare import print_differences
+    from bench.run.folder import RunFolder
+    from bench.scoring.compare import compare_runs
+
+    found = compare_runs(RunFolder.open(run), RunFolder.open(other))
+    if as_json:
+        typer.echo("[" + ",\n".join(item.model_dump_json() for item in found) + "]")
+    else:
+        print_differences(found)
+
+
 @app.command("merge")
 def merge(run: Run) -> None:
     """Join the shards of a run into one, when all are complete, and print its table."""

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from bench_kit import dataset, run_folder
+from bench_kit import answered, dataset, run_folder, sample
 from scoring_kit import RULES, chain, judged, line
+from typer.testing import CliRunner
 
+from bench.cli.results import app
 from bench.data.schema import Sample
 from bench.run.config import load_config
 from bench.run.lines import ScoredLine
+from bench.run.records import Play
 from bench.scoring.compare import compare, compare_runs
 from bench.scoring.scores import PartScores, Row
 from shared.errors import DataError
@@ -104,3 +108,18 @@ def test_runs_on_other_questions_are_not_compared(tmp_path: Path) -> None:
     ]
     with pytest.raises(DataError, match="the same data set"):
         compare_runs(*folders)
+
+
+def test_the_command_prints_what_one_run_has_over_another(tmp_path: Path) -> None:
+    config = load_config(None, {"system.route": "force-s1"})
+    samples = [sample(f"s{n}", video=f"v{n}.mp4") for n in range(4)]
+    runs = []
+    for name, said in (("good", "A"), ("bad", "B")):
+        records = [answered(item, said, play=Play("r", f"r_{n}_1", n, 1)) for n, item in enumerate(samples)]
+        runs.append(run_folder(tmp_path / name, dataset(tmp_path, samples), records, config=config))
+    shown = CliRunner().invoke(app, ["compare", *(str(run.path) for run in runs)])
+    assert shown.exit_code == 0, shown.output
+    assert "+100.0" in shown.output
+    told = CliRunner().invoke(app, ["compare", *(str(run.path) for run in runs), "--json"])
+    (item,) = json.loads(told.output)
+    assert (item["first"], item["second"], item["p_sign_flip"], item["p_mcnemar"]) == (1.0, 0.0, 0.125, 0.125)

@@ -44,7 +44,7 @@ class MemoryTeacher(StandingTeacher):
         """A clip, and `groups` times notes (with a chance of `notes`) with questions behind them."""
         which = self.rng.randrange(len(self.scenes))
         scene = self.scenes[which]
-        newest = self.rng.randrange(8, int(scene.duration_s))
+        newest = self.rng.randrange(2, int(scene.duration_s))
         seconds, offset = window(newest, _WINDOW), self.offset()
         times = [t + offset for t in seconds]
         prefix, describe = self.split(prompt_text(times, (), DESCRIBE, ()))
@@ -65,6 +65,8 @@ class MemoryTeacher(StandingTeacher):
                 whole = seconds[0] == 0 or len(told) > 3
                 sight = Sight(which, newest, seconds, told, whole)
                 self.put_standing(lesson, sight, about=about if told else None, behind=behind)
+                some = [Task.COUNT_NOW, self.rng.choice(TASKS["realtime"][:3])]
+                self._put_now(lesson, behind, scene, newest, tasks=some)
         if self.rng.random() < 0.2:
             lesson.blocks.append(self.caption_block(describe, self.captions[which][seconds[-1]]))
         return lesson
@@ -183,15 +185,24 @@ class MemoryTeacher(StandingTeacher):
             Block("recall", ids, [(len(ids) - 1, word, "hint"), (found, word, "lookup")], behind)
         )
 
-    def _put_now(self, lesson: Lesson, behind: int | None, scene: Scene, newest: int) -> None:
+    def _put_now(
+        self,
+        lesson: Lesson,
+        behind: int | None,
+        scene: Scene,
+        newest: int,
+        *,
+        tasks: Sequence[Task] = TASKS["realtime"],
+    ) -> None:
         """Questions about now, where the newest frame, up to four seconds old, still tells."""
         shown = lesson.seconds[-1]
-        for task in TASKS["realtime"]:
+        for task in tasks:
             asked = draw(scene, task, newest + 0.5, self.rng, spans=False)
             if asked and answer_at(scene, shown, task, asked_about(asked)) == asked.answer:
                 _, tail = self.split(prompt_text((), (), asked.text, keyed(asked)))
                 lesson.blocks.append(self._behind(behind, self.question_block(task, tail, asked, known=True)))
-        lesson.blocks += [self._behind(behind, block) for block in self.glances(scene, shown)]
+        if len(tasks) == len(TASKS["realtime"]):
+            lesson.blocks += [self._behind(behind, block) for block in self.glances(scene, shown)]
 
     def _put_past(
         self, lesson: Lesson, behind: int | None, told: Told, track: Track, asked: WorldQuestion

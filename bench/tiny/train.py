@@ -164,7 +164,7 @@ def _slow_lesson(teacher: Teacher, _: float) -> Lesson:
     assert isinstance(teacher, MemoryTeacher)
     chance = teacher.rng.random()
     return (
-        teacher.recite() if chance < 0.1 else teacher.look() if chance < 0.5 else teacher.slow(3, notes=0.85)
+        teacher.recite() if chance < 0.06 else teacher.look() if chance < 0.36 else teacher.slow(3, notes=0.9)
     )
 
 

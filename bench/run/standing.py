@@ -100,7 +100,10 @@ class Follow:
 
     def _outcome(self) -> tuple[Status, str]:
         """An error at any tick is the final's; ticks that were refused only where there was nothing else."""
-        for tick, (status, error) in sorted(self._trouble.items()):
-            if status is Status.ERROR or self._last is None:
-                return status, f"at {self._times[tick]:g} s: {error}"
+        errors = [tick for tick, (status, _) in self._trouble.items() if status is Status.ERROR]
+        if not errors and self._last is not None:
+            return Status.OK, ""
+        for tick in sorted(errors or self._trouble)[:1]:
+            status, error = self._trouble[tick]
+            return status, f"at {self._times[tick]:g} s: {error}"
         return Status.OK, ""

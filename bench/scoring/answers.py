@@ -15,7 +15,20 @@ from bench.data.schema import AnswerForm
 from bench.scoring.ladder import Labelled, Parsed, Rung, normalise, parse_choice
 from bench.scoring.text import NORMALISED, TextAsk, TextMatcher
 
-__all__ = ["NO", "READY", "WAIT", "YES", "Golden", "Grader", "Option", "is_positive", "parse_answer", "right"]
+__all__ = [
+    "NO",
+    "READY",
+    "WAIT",
+    "YES",
+    "Golden",
+    "Grader",
+    "Option",
+    "is_positive",
+    "parse_answer",
+    "right",
+    "told_text",
+    "without_ready",
+]
 
 WAIT, READY = "WAIT", "READY"
 YES, NO = "yes", "no"
@@ -120,7 +133,7 @@ def right(
     if form is AnswerForm.YES_NO:
         return (parsed.value == YES) == is_positive(gold)
     if form is AnswerForm.COUNT:
-        return _same_number(parsed.value, _text(gold))
+        return _same_number(parsed.value, told_text(gold))
     if form is AnswerForm.SUFFICIENCY:
         if not is_positive(gold):
             return parsed.value == WAIT
@@ -128,8 +141,8 @@ def right(
             return False
         if options:
             return parsed.value == _label(gold, options)
-        raw = _READY.sub("", raw)
-    return (grader or _PLAIN).right(question, _text(gold), raw or parsed.value)
+        raw = without_ready(raw)
+    return (grader or _PLAIN).right(question, told_text(gold), raw or parsed.value)
 
 
 def is_positive(gold: Golden) -> bool:
@@ -138,6 +151,11 @@ def is_positive(gold: Golden) -> bool:
         return gold.value
     state = normalise(str(gold.text if gold.value is None else gold.value))
     return state not in ("no", "false", "0", "wait", "")
+
+
+def without_ready(raw: str) -> str:
+    """The answer behind a leading `READY:`."""
+    return _READY.sub("", raw)
 
 
 _PLAIN = Grader()
@@ -159,7 +177,8 @@ def _label(gold: Golden, options: Sequence[Labelled]) -> str | None:
     return said[0] if len(said) == 1 else None
 
 
-def _text(gold: Golden) -> str:
+def told_text(gold: Golden) -> str:
+    """The gold in words; once READY: the answer."""
     return gold.text if gold.value is None or (gold.value == READY and gold.text) else str(gold.value)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from bench.scoring.answers import parse_answer, right
+from collections.abc import Iterator
+
+from bench.data.schema import AnswerForm
+from bench.scoring.answers import WAIT, is_positive, parse_answer, right, told_text, without_ready
 from bench.scoring.base import GoldAt, Item, Rules, Said, Verdict, gold_at
 from bench.scoring.ladder import Parsed
 from shared.messages import Status
 
-__all__ = ["is_right", "judge_at"]
+__all__ = ["is_right", "is_text", "judge_at", "text_asks"]
 
 
 def judge_at(item: Item, said: Said, rules: Rules, *, at_emission: bool) -> Verdict:
@@ -31,3 +34,20 @@ def is_right(item: Item, raw: str, parsed: Parsed, gold: GoldAt | None, rules: R
     if gold is None:
         return False
     return right(parsed, gold, item.form, item.options, raw=raw, question=item.question, grader=rules.grader)
+
+
+def is_text(item: Item) -> bool:
+    """Whether answers are free text, which is compared by a `TextMatcher`."""
+    return item.form is AnswerForm.TEXT or (item.form is AnswerForm.SUFFICIENCY and not item.options)
+
+
+def text_asks(item: Item, said: Said) -> Iterator[tuple[str, str, str]]:
+    """What judging a text answer will have to compare: question, gold and answer, by each gold in question."""
+    for t in {item.t_ask, said.t_emit}:
+        gold = gold_at(item, t) if t is not None else None
+        if gold is None or not said.raw.strip():
+            continue
+        if item.form is not AnswerForm.SUFFICIENCY:
+            yield item.question, told_text(gold), said.raw
+        elif is_positive(gold) and parse_answer(said.raw, item.form, ()).value != WAIT:
+            yield item.question, told_text(gold), without_ready(said.raw)

@@ -7,17 +7,16 @@ questions for all their emissions, and free text, which a judge model grades in 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.data.schema import AnswerForm, Part
 from bench.run.lines import ScoredLine
-from bench.scoring.answers import is_positive
-from bench.scoring.base import Emission, Item, ItemKey, PartScorer, Rules, Said, gold_at
+from bench.scoring.base import Emission, Item, ItemKey, PartScorer, Rules, Said
 from bench.scoring.book import Book, Ledger
+from bench.scoring.choice import is_text, text_asks
 from bench.scoring.items import has_gold
 from bench.scoring.latency import Stopwatch
-from bench.scoring.textonly import spoken
 from shared.messages import Path, Status
 
 __all__ = ["Reader"]
@@ -87,7 +86,7 @@ class Reader:
             self._stand(item, (part, line.path, place), line)
         elif line.kind == "final":
             said = _said(item, line)
-            if line.status == "ok" and _is_text(item):
+            if line.status == "ok" and is_text(item):
                 self._texts.setdefault((part, line.path, place), said)
             else:
                 self._judge(part, line.path, place, said)
@@ -110,8 +109,11 @@ class Reader:
             held.emissions.setdefault(tick, Emission(t, _raw(item, line)))
 
     def _finish(self) -> None:
-        asks = (ask for key, said in self._texts.items() for ask in self._asks(*key, said))
-        self._rules.grader.prepare(asks)
+        self._rules.grader.prepare(
+            ask
+            for (part, _, place), said in self._texts.items()
+            for ask in text_asks(self._items[part][place], said)
+        )
         for (part, path, place), said in self._texts.items():
             self._judge(part, path, place, said)
         for (part, path, place), held in self._standing.items():
@@ -121,20 +123,9 @@ class Reader:
         self._texts.clear()
         self._standing.clear()
 
-    def _asks(self, part: Part, path: str, place: int, said: Said) -> Iterator[tuple[str, str, str]]:
-        item = self._items[part][place]
-        for t in {item.t_ask, said.t_emit}:
-            gold = gold_at(item, t) if t is not None else None
-            if gold is not None and (item.form is not AnswerForm.SUFFICIENCY or is_positive(gold)):
-                yield item.question, spoken(gold), said.raw
-
 
 def _order(path: str) -> tuple[int, str]:
     return (_PATHS.index(path) if path in _PATHS else len(_PATHS), path)
-
-
-def _is_text(item: Item) -> bool:
-    return item.form is AnswerForm.TEXT or (item.form is AnswerForm.SUFFICIENCY and not item.options)
 
 
 def _raw(item: Item, line: ScoredLine) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from bench.scoring.base import Item, PartScorer, Rules
 from bench.scoring.baselines import BASELINES
 from bench.scoring.book import Book, Ledger
+from bench.scoring.choice import is_text, text_asks
 from bench.scoring.contrast import common, contrast
 from bench.scoring.measures import Measure
 from bench.scoring.scores import Baseline, Pair, PartScores, Row, Score, Slice, TaskScore
@@ -61,7 +62,10 @@ def blind_books(scorer: PartScorer, items: Sequence[Item], rules: Rules) -> dict
     books = {}
     for name in scorer.baselines:
         ledger = Ledger(items, scorer.columns)
-        for place, said in enumerate(BASELINES[name](items, at_ask)):
+        answers = BASELINES[name](items, at_ask)
+        texts = ((item, said) for item, said in zip(items, answers, strict=True) if is_text(item))
+        at_ask.grader.prepare(ask for item, said in texts for ask in text_asks(item, said))
+        for place, said in enumerate(answers):
             verdict = scorer.judge(items[place], said, at_ask)
             ledger.add(place, Status.OK, verdict._replace(note=None))
         books[name] = ledger.book()

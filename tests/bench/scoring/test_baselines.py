@@ -4,14 +4,14 @@ import random
 from collections.abc import Sequence
 
 from bench_kit import sample
-from scoring_kit import RULES, clue_sample, items
+from scoring_kit import RULES, clue_sample, items, judged, line
 
 from bench.data.schema import AnswerForm, AnswerSpec, Gold
 from bench.scoring.answers import Grader
 from bench.scoring.base import Item, Said
 from bench.scoring.baselines import BASELINES
 from bench.scoring.realtime import Realtime
-from bench.scoring.text import Exact
+from bench.scoring.text import Exact, Normalised, TextAsk
 from shared.messages import Option
 
 COLOURS = ("red", "green", "blue", "white", "yellow", "purple")
@@ -126,3 +126,31 @@ def test_no_and_zero_are_not_the_same_gold() -> None:
     )
     assert [item.gold[0].value for item in made] == [False, 0]
     assert [type(item.gold[0].value) for item in made] == [bool, int]
+
+
+class _Counting(Normalised):
+    """Counts how often it is asked, as a paid judge would."""
+
+    calls = 0
+    asked = 0
+
+    def grades(self, asks: Sequence[TextAsk]) -> list[int]:
+        self.calls += 1
+        self.asked += len(asks)
+        return super().grades(asks)
+
+
+def test_free_text_is_graded_in_batches_and_no_pair_twice() -> None:
+    samples = []
+    for n in range(12):
+        plain = sample(f"s{n}", video=f"v{n}.mp4")
+        answer = AnswerSpec(form=AnswerForm.TEXT, gold=(Gold(text=f"thing {n % 3}"),))
+        turn = plain.turns[0].model_copy(update={"answer": answer})
+        samples.append(plain.model_copy(update={"turns": (turn,)}))
+    matcher = _Counting()
+    rules = RULES._replace(grader=Grader(matcher))
+    table = judged(samples, [line(s.id, f"Thing {n % 4}") for n, s in enumerate(samples)], rules).table
+    assert table.parts[0].rows[0].primary.estimate.value == 3 / 12
+    # One batch for the answers, and at most one for each baseline.
+    assert matcher.calls <= 3
+    assert matcher.asked <= 3 * 12

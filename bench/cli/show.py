@@ -83,7 +83,7 @@ def report(
         return
     print_scores(scores)
     _tell_failures(folder)
-    check_run(folder, complete=not some)
+    check_run(folder, complete=not some, origin=False)
 
 
 def _tell_failures(folder: RunFolder) -> None:
@@ -93,9 +93,11 @@ def _tell_failures(folder: RunFolder) -> None:
         typer.echo(f"{count} × {error}")
 
 
-def check_run(folder: RunFolder, *, complete: bool = True, as_json: bool = False) -> None:
-    """Print every problem of a run folder; exits 1 when there is one."""
-    found = check_folder(folder, complete=complete)
+def check_run(
+    folder: RunFolder, *, complete: bool = True, origin: bool = True, as_json: bool = False
+) -> None:
+    """Print every problem of a run folder (with `origin`, of its data set too); exits 1 when there is one."""
+    found = check_folder(folder, complete=complete, origin=origin)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     else:

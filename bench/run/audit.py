@@ -79,10 +79,14 @@ class Ask(NamedTuple):
     """That owe a final."""
 
 
-def audit_run(folder: RunFolder, *, complete: bool = True) -> Audit:
-    """Audit a run folder; `complete` also demands a final on every path that a question owes."""
+def audit_run(folder: RunFolder, *, complete: bool = True, dataset: Dataset | None = None) -> Audit:
+    """Audit a run folder; `complete` also demands a final on every path that a question owes.
+
+    `dataset` is the folder's own, where it has been loaded already.
+    """
     config = config_of(folder.manifest().settings)
-    return audit(folder.checked(), asks_of(folder.dataset(), config), config.profile(), complete=complete)
+    asks = asks_of(dataset or folder.dataset(), config)
+    return audit(folder.checked(), asks, config.profile(), complete=complete)
 
 
 def asks_of(dataset: Dataset, config: RunConfig) -> dict[Key, Ask]:

@@ -39,21 +39,24 @@ class Checked(NamedTuple):
         return {"run": str(self.run), **counts, "set_found": self.set_found, "problems": problems}
 
 
-def check_folder(folder: RunFolder, *, complete: bool = True) -> Checked:
-    """Check everything; `complete` also demands every final that is owed. Raises `DataError` without a manifest."""
-    manifest = folder.manifest()
+def check_folder(folder: RunFolder, *, complete: bool = True, origin: bool = True) -> Checked:
+    """Check everything; `complete` also demands every final that is owed. Raises `DataError` without a manifest.
+
+    `origin` compares the data set that the run was made from, too, where it is still there.
+    """
+    manifest, dataset = folder.manifest(), folder.dataset()
     config = config_of(manifest.settings)
-    found = list(_own(folder, manifest))
+    found = list(_own(folder, manifest, dataset.hash))
     if complete:
         found += _shards(folder, manifest)
     here = Path(manifest.data.path)
-    if here.exists():
+    if origin and here.exists():
         found += _origin(here, manifest, config)
-    return Checked(folder.path, audit_run(folder, complete=complete), tuple(found), here.exists())
+    seen = audit_run(folder, complete=complete, dataset=dataset)
+    return Checked(folder.path, seen, tuple(found), here.exists())
 
 
-def _own(folder: RunFolder, manifest: Manifest) -> Iterator[Violation]:
-    held = folder.dataset().hash
+def _own(folder: RunFolder, manifest: Manifest, held: str) -> Iterator[Violation]:
     if held != manifest.data.hash:
         text = f"samples.json has hash {held}, the manifest says {manifest.data.hash}: restore it"
         yield Violation(0, "data", "", "", text)

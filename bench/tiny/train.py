@@ -44,7 +44,7 @@ class Plan:
     duration_s: int = 90
     vision_steps: int = 500
     fast_steps: int = 1500
-    standing_steps: int = 500
+    standing_steps: int = 640
     reading_steps: int = 900
     slow_steps: int = 600
     fast_batch: int = 12
@@ -148,9 +148,9 @@ def _fast_lesson(teacher: Teacher, moment: float) -> Lesson:
 
 
 def _standing_lesson(teacher: Teacher, _: float) -> Lesson:
-    """Standing questions; fewer about now, which are known by then."""
+    """Standing questions; fewer about now, which are known by then; short clips, so that notes stay right."""
     assert isinstance(teacher, MemoryTeacher)
-    return teacher.stand(6 if teacher.rng.random() < 0.8 else teacher.rng.randint(1, 6), keep=0.4)
+    return teacher.stand(6 if teacher.rng.random() < 0.6 else teacher.rng.randint(1, 4), keep=0.4)
 
 
 def _reading_lesson(teacher: Teacher, _: float) -> Lesson:

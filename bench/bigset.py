@@ -32,9 +32,6 @@ from bench.data.schema import (
     Turn,
 )
 from bench.files import open_atomic
-from bench.run.config import load_config
-from bench.run.folder import RunFolder
-from bench.run.manifest import make_manifest
 from shared.messages import Option, WindowSpec, question_key
 from shared.messages import Path as Way
 from shared.perception.window import window
@@ -101,6 +98,10 @@ def samples(turns: int, *, seed: int = 0) -> Iterator[Sample]:
 
 def run_folder(path: Path, records: int, *, seed: int = 0) -> int:
     """A run folder whose every question is answered on both paths, of about so many records; gives their number."""
+    from bench.run.config import load_config
+    from bench.run.folder import RunFolder
+    from bench.run.manifest import make_manifest
+
     turns = records * 100 // 395
     data_file = path.parent / f"{path.name}-set.json"
     write_samples(data_file, samples(turns, seed=seed), name="big")

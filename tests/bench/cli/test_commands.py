@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from bench.cli import main
 from bench.cli.app import app
 from bench.cli.playing import read
 from bench.data import load_dataset
+from bench.data.schema import Part
 from bench.data.synth import Recipe, build
 
 Dsb = Callable[..., str]
@@ -60,7 +62,7 @@ def test_help_needs_no_heavy_library() -> None:
 
 def test_synth_makes_a_data_set(dsb: Dsb, tmp_path: Path) -> None:
     dsb("data", "synth", tmp_path / "set", "--videos", 1, "--per-video", 1, "--shortest", 30, "--longest", 30)
-    assert {sample.part for sample in load_dataset(tmp_path / "set").samples} == {"realtime", "reasoning"}
+    assert {sample.part for sample in load_dataset(tmp_path / "set").samples} == set(Part)
 
 
 def test_doctor_says_what_is_here(dsb: Dsb) -> None:
@@ -72,7 +74,9 @@ def test_doctor_says_what_is_here(dsb: Dsb) -> None:
 def test_an_offline_run_prints_its_table_and_can_be_scored_and_checked_again(
     dsb: Dsb, tmp_path: Path
 ) -> None:
-    build(tmp_path / "set", Recipe(seed=3, videos=1, parts=("realtime",), per_video=1, duration_s=(15.0, 15.0)))
+    build(
+        tmp_path / "set", Recipe(seed=3, videos=1, parts=("realtime",), per_video=1, duration_s=(15.0, 15.0))
+    )
     save(tmp_path / "model")
     model = f"{{path: {tmp_path / 'model'}}}"
     (tmp_path / "run.yaml").write_text(f"dataset: {{path: set}}\nmodel: {{s1: {model}, s2: {model}}}\n")
@@ -82,6 +86,24 @@ def test_an_offline_run_prints_its_table_and_can_be_scored_and_checked_again(
     assert "all causal" in printed
     assert dsb("score", "runs/one").split() == printed.split()
     assert "2 finals" in dsb("results", "check", "runs/one")
+    assert json.loads(dsb("results", "check", "runs/one", "--json"))["problems"] == []
+    assert json.loads(dsb("score", "runs/one", "--json"))["scores"]["complete"]
+    assert "out/cases.csv" in dsb("results", "export", "runs/one", "--out", "out", "--format", "csv")
+
+
+def test_a_run_in_shards_is_planned_played_and_merged(dsb: Dsb, tmp_path: Path) -> None:
+    recipe = Recipe(seed=3, videos=2, per_video=1, duration_s=(12.0, 12.0), parts=("realtime",))
+    build(tmp_path / "set", recipe)
+    save(tmp_path / "model")
+    model = f"{{path: {tmp_path / 'model'}}}"
+    (tmp_path / "run.yaml").write_text(f"dataset: {{path: set}}\nmodel: {{s1: {model}, s2: {model}}}\n")
+    run = ("run.yaml", "--mode", "offline", "--name", "all")
+    planned = dsb("run-all", *run, "--parallel", 2, "--dry-run").splitlines()
+    assert [line.split()[:4] for line in planned[1:3]] == [["1/2", "1", "1", "2"], ["2/2", "1", "1", "2"]]
+    assert not (tmp_path / "runs").exists()
+    for shard in ("1/2", "2/2"):
+        assert "dsb results merge runs/all" in dsb("run", *run, "--shards", shard)
+    assert "4 finals of 4" in dsb("results", "merge", "runs/all")
 
 
 def test_the_public_package_gives_the_extension_points() -> None:

@@ -207,8 +207,14 @@ def record_of(
     t_emit: float | None = None,
     stamps: Mapping[str, Any] | None = None,
 ) -> Record:
-    """The record of an answer that came, with the bench's own timings; `stamps` are further fields."""
+    """The record of an answer that came, with the bench's own timings; `stamps` are further fields.
+
+    What went by while a provider could not be had (`usage.retry_s`) is neither latency nor the model's time.
+    """
     draft = answer.draft.model_dump() if answer.draft else {}
+    away_s = answer.draft.usage.retry_s if answer.draft else 0.0
+    if away_s:
+        latency_s = None if latency_s is None else max(0.0, latency_s - away_s)
     return Record(
         **_head(asked, play, answer.path, answer.route),
         **draft,
@@ -216,7 +222,7 @@ def record_of(
         tick=None if answer.n == "final" else int(answer.n),
         status=answer.status,
         error=answer.error,
-        stages=answer.timings,
+        stages=_without(answer.timings, away_s) if away_s else answer.timings,
         wait_s=_rounded(wait_s),
         latency_s=_rounded(latency_s),
         t_emit=_rounded(t_emit),
@@ -227,6 +233,11 @@ def record_of(
         trace=answer.trace,
         **(stamps or {}),
     )
+
+
+def _without(stages: Timings, away_s: float) -> Timings:
+    shorter = {name: max(0.0, getattr(stages, name) - away_s) for name in ("model", "total")}
+    return stages.model_copy(update=shorter)
 
 
 def failure_record(
@@ -277,6 +288,7 @@ def complete_openings(
 
 
 _OF_THIS_RUN = frozenset({"run", "mode", "opening", "attempt", "worker", "epoch", "attempts", "trace"})
+_OF_THE_DAY = frozenset({"frames_encoded", "frames_reused", "retries", "retry_s"})
 _TIMINGS = frozenset({"stages", "router_s", "wait_s", "latency_s", "t_emit"})
 
 
@@ -285,7 +297,7 @@ def strip_timings(record: Record) -> dict[str, Any]:
     data = record.model_dump(mode="json", by_alias=True)
     kept = {key: value for key, value in data.items() if key not in _OF_THIS_RUN | _TIMINGS}
     kept["notes"] = [{k: v for k, v in note.items() if k not in ("opening", "run")} for note in kept["notes"]]
-    kept["usage"] = {k: v for k, v in kept["usage"].items() if k not in ("frames_encoded", "frames_reused")}
+    kept["usage"] = {k: v for k, v in kept["usage"].items() if k not in _OF_THE_DAY}
     return kept
 
 

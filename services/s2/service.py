@@ -21,6 +21,7 @@ from shared.service import Runtime
 from shared.tasks import end_tasks
 from shared.telemetry import gauge
 from shared.vlm import Vlm, load_vlm
+from shared.vlm.providers import PROVIDERS
 
 __all__ = ["Service", "Settings"]
 
@@ -41,7 +42,7 @@ class Service:
 
     async def run(self, rt: Runtime) -> None:
         """Work until stopped; then finish the jobs in hand."""
-        with ThreadPoolExecutor(1, "model") as model_thread:
+        with ThreadPoolExecutor(self._threads(), "model") as model_thread:
             vlm = await asyncio.get_running_loop().run_in_executor(model_thread, self._load)
             work = Work(
                 rt.bus,
@@ -64,6 +65,11 @@ class Service:
             await asyncio.gather(*self._jobs, return_exceptions=True)
             if not fetching.cancelled() and (error := fetching.exception()):
                 raise error
+
+    def _threads(self) -> int:
+        """A local model has all cores for one answer; a provider's is waited for, several answers at once."""
+        model = self._settings.model
+        return model.max_concurrency if model.backend in PROVIDERS else 1
 
     def _load(self) -> Vlm:
         vlm = load_vlm(self._settings.model)

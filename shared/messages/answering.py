@@ -46,6 +46,14 @@ class Usage(Message):
     frames_encoded: int = 0
     frames_reused: int = 0
     """Frames whose embeddings were already cached."""
+    cost_usd: float | None = None
+    """US dollars, by a provider's price table; null where nothing is paid, or no price is known."""
+    retries: int = 0
+    """A provider's failed tries before the one that counts."""
+    retry_s: float = 0.0
+    """Wall-clock seconds of those tries, their pauses and waiting for rate limits: no latency of the model."""
+    stop: str = ""
+    """Why a provider's model stopped, when not at its own end: `length`, `refusal` or `filter`."""
 
 
 class Draft(Message):
@@ -70,7 +78,7 @@ class Draft(Message):
     speak: bool | None = None
     """At a tick of a standing `speak` question: whether the system speaks now."""
     partial: str = ""
-    """Why less than the window was seen, e.g. `log_truncated`."""
+    """Why less than the window was seen, e.g. `log_truncated`, or `oom_retry`: half of it, for want of memory."""
     usage: Usage = Usage()
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from shared.errors import ModelError
 from shared.messages import Draft, Form, Note, Option, Question, Usage
+from shared.perception.sparing import spare
 from shared.perception.standing import said_yes
 from shared.video import Frame, decode_jpeg
-from shared.vlm import PromptParts, Turn, Unit, Vlm
-from shared.vlm.prompt import DESCRIBE, answer_labels, closing
+from shared.vlm import Generated, KeepsJpeg, PromptParts, Turn, Unit, Vlm
+from shared.vlm.prompt import DESCRIBE, YES_NO, answer_labels, closing
 
 __all__ = ["MAX_ANSWER_TOKENS", "encode_frames", "respond", "warm_up"]
 
+_YES_NO = re.compile(r"\b(yes|no)\b")
 MAX_ANSWER_TOKENS = 64
 """Most tokens of a free answer."""
 
 
 def encode_frames(vlm: Vlm, frames: Sequence[Frame]) -> list[Unit]:
     """One unit a frame, each encoded alone. Blocks; raises `VideoError` or `ModelError`."""
+    if isinstance(vlm, KeepsJpeg):
+        return [vlm.keep(frame.jpeg, frame.t, frame.index) for frame in frames]
     return [vlm.encode([decode_jpeg(frame.jpeg)], [frame.t], frame.index) for frame in frames]
 
 
@@ -37,21 +42,24 @@ def respond(
 ) -> Draft:
     """Answer from exactly these units and notes, in the order given; blocks, raises `ModelError`.
 
-    Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, else by greedy
-    generation. A tick of a standing `speak` question is answered yes or no; who says yes and has not `spoke` just
-    before speaks, and says what there is to say where the form wants words.
+    Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, if the model gives
+    them; else by greedy generation. A tick of a standing `speak` question is answered yes or no; who says yes and
+    has not `spoke` just before speaks, and says what there is to say where the form wants words.
     """
     speaks = question.standing is not None and question.standing.kind == "speak"
     notes = [note for note in notes if note.t_start >= question.view_from]
-    draft = _said(vlm, _parts(units, question, notes, speak=speaks))
-    if speaks:
-        draft = _spoken(vlm, units, question, notes, draft, spoke=spoke)
+
+    def answered(seen: Sequence[Unit]) -> Draft:
+        draft = _said(vlm, _parts(seen, question, notes, speak=speaks))
+        return _spoken(vlm, seen, question, notes, draft, spoke=spoke) if speaks else draft
+
+    draft, units, spared = spare(answered, units)
     return draft.model_copy(
         update={
             "frames_idx": tuple(unit.index for unit in units),
             "frames_ts": tuple(t for unit in units for t in unit.times),
             "notes": tuple(notes),
-            "partial": partial,
+            "partial": "; ".join(filter(None, (partial, spared))),
             "usage": draft.usage.model_copy(
                 update={
                     "visual_tokens": sum(len(unit.feats) for unit in units),
@@ -83,7 +91,7 @@ def _parts(
 
 
 def _said(vlm: Vlm, parts: PromptParts) -> Draft:
-    return _choose(vlm, parts) if parts.labels else _write(vlm, parts)
+    return _choose(vlm, parts) if parts.labels and _gives_logits(vlm) else _write(vlm, parts)
 
 
 def _spoken(
@@ -95,11 +103,20 @@ def _spoken(
     if not speak or question.form is not Form.EMIT:
         return draft
     words = _write(vlm, _parts(units, question, notes))
-    tokens = {
-        name: getattr(draft.usage, name) + getattr(words.usage, name)
-        for name in ("prompt_tokens", "output_tokens")
-    }
-    return draft.model_copy(update={"raw": words.raw, "usage": draft.usage.model_copy(update=tokens)})
+    return draft.model_copy(update={"raw": words.raw, "usage": _both(draft.usage, words.usage)})
+
+
+def _both(first: Usage, second: Usage) -> Usage:
+    names = ("prompt_tokens", "output_tokens", "retries", "retry_s")
+    update: dict[str, object] = {name: getattr(first, name) + getattr(second, name) for name in names}
+    costs = [usage.cost_usd for usage in (first, second) if usage.cost_usd is not None]
+    update |= {"cost_usd": sum(costs) if costs else None, "stop": second.stop or first.stop}
+    return first.model_copy(update=update)
+
+
+def _gives_logits(vlm: Vlm) -> bool:
+    # Backends of other distributions that say nothing do.
+    return getattr(vlm, "label_logits", True)
 
 
 def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
@@ -113,13 +130,29 @@ def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
 
 def _write(vlm: Vlm, parts: PromptParts) -> Draft:
     text = vlm.generate(parts, max_new_tokens=MAX_ANSWER_TOKENS)
-    return Draft(
-        raw=text.text, usage=Usage(prompt_tokens=text.prompt_tokens, output_tokens=text.output_tokens)
-    )
+    choice = _yes_or_no(text.text) if set(parts.labels) == set(YES_NO) else None
+    probs = {label: round(p, 4) for label, p in text.probs.items()}
+    confidence = probs.get(choice or text.text.strip().rstrip(".").strip("()"))
+    return Draft(raw=text.text, choice=choice, confidence=confidence, probs=probs, usage=_usage(text))
+
+
+def _usage(text: Generated) -> Usage:
+    return Usage(prompt_tokens=text.prompt_tokens, output_tokens=text.output_tokens, **text.spent._asdict())
+
+
+def _yes_or_no(text: str) -> str | None:
+    """What a written answer says; ticks and polls go on by it. Null when it says neither, or both."""
+    found = set(_YES_NO.findall(text.casefold()))
+    return str(found.pop()) if len(found) == 1 else None
 
 
 def warm_up(vlm: Vlm) -> None:
-    """Run every kernel once, so that the first question does not pay for it; blocks, raises `ModelError`."""
+    """Run every kernel once, so that the first question does not pay for it; blocks, raises `ModelError`.
+
+    A provider's model is warm, and every request to it is paid: it is left alone.
+    """
+    if not _gives_logits(vlm):
+        return
     unit = vlm.encode([np.zeros((96, 96, 3), np.uint8)] * vlm.unit_frames, [0.0] * vlm.unit_frames, 0)
     options = tuple(Option(key=key, text=key) for key in "AB")
     vlm.choose(PromptParts((unit,), question=DESCRIBE, options=options))

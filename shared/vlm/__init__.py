@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.vlm.base import Choice, Generated, Image, PromptParts, Reuse, Turn, Unit, Vlm
+from shared.vlm.base import Choice, Generated, Image, KeepsJpeg, PromptParts, Reuse, Spent, Turn, Unit, Vlm
 from shared.vlm.checkpoint import shipped
 from shared.vlm.registry import GROUP, Backend, backends, load_vlm
 from shared.vlm.spec import ModelSpec
@@ -13,9 +13,11 @@ __all__ = [
     "Choice",  # outcome of a choice
     "Generated",  # outcome of free text
     "Image",  # RGB uint8 [h, w, 3]
+    "KeepsJpeg",  # a model that takes frames as JPEG
     "ModelSpec",  # which model, and how
     "PromptParts",  # what a prompt is made of
     "Reuse",  # keep a stream's prefix computed
+    "Spent",  # what a provider's reply cost
     "Turn",  # an earlier question and its answer
     "Unit",  # what a frame became
     "Vlm",  # a loaded model

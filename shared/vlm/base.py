@@ -6,9 +6,9 @@ streams and holds no state of any of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,18 @@ from shared.messages import Note, Option, TimedEvent
 if TYPE_CHECKING:  # a run's configuration imports this package and needs no torch
     from torch import Tensor
 
-__all__ = ["Choice", "Generated", "Image", "PromptParts", "Reuse", "Turn", "Unit", "Vlm"]
+__all__ = [
+    "Choice",
+    "Generated",
+    "Image",
+    "KeepsJpeg",
+    "PromptParts",
+    "Reuse",
+    "Spent",
+    "Turn",
+    "Unit",
+    "Vlm",
+]
 
 Image = NDArray[np.uint8]
 """One frame, RGB, `[height, width, 3]`."""
@@ -38,6 +49,8 @@ class Unit:
     """Seconds of stream time."""
     index: int
     """Which frame: part of any prefix key, since placeholder tokens are all alike."""
+    jpeg: bytes = b""
+    """The frame itself, where it is sent to a provider: there `feats` has no rows."""
 
 
 class Turn(NamedTuple):
@@ -92,6 +105,19 @@ class Choice(NamedTuple):
     """Of them, those that were computed before the question came."""
 
 
+class Spent(NamedTuple):
+    """What a request to a provider took beside its tokens."""
+
+    cost_usd: float | None = None
+    """By the price table; null: no price is known, or nothing is paid."""
+    retries: int = 0
+    """Tries that failed before the one that counts."""
+    retry_s: float = 0.0
+    """Wall-clock seconds of those, of the pauses between, and of waiting for our own limits."""
+    stop: str = ""
+    """Why the model stopped, when not at its own end: `length`, `refusal` or `filter`."""
+
+
 class Generated(NamedTuple):
     """The outcome of generating text greedily."""
 
@@ -99,6 +125,9 @@ class Generated(NamedTuple):
     prompt_tokens: int
     output_tokens: int
     reused_tokens: int = 0
+    probs: Mapping[str, float] = {}
+    """By label of `PromptParts.choices`, where a provider tells them; else empty."""
+    spent: Spent = Spent()
 
 
 class Vlm(Protocol):
@@ -109,6 +138,8 @@ class Vlm(Protocol):
     fingerprint: str
     """Short hash of weights and settings: two workers with one fingerprint answer alike."""
     unit_frames: int
+    label_logits: bool
+    """Whether `choose` goes by label logits. If not, choices are written, too, and the text is read afterwards."""
 
     def encode(self, frames: Sequence[Image], times: Sequence[float], index: int) -> Unit:
         """Run the vision tower once on `unit_frames` frames (RGB, `[h, w, 3]`), batch size 1."""
@@ -120,4 +151,13 @@ class Vlm(Protocol):
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
         """Answer freely, greedily, until the end token or `max_new_tokens`."""
+        ...
+
+
+@runtime_checkable
+class KeepsJpeg(Protocol):
+    """A `Vlm` that takes frames as they travel, so that they are not decoded and encoded again."""
+
+    def keep(self, jpeg: bytes, t: float, index: int) -> Unit:
+        """The unit of a frame."""
         ...

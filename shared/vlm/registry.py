@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from shared.errors import ModelError
 from shared.vlm.base import Vlm
+from shared.vlm.providers import PROVIDERS
 from shared.vlm.spec import ModelSpec
 
 __all__ = ["GROUP", "Backend", "backends", "load_vlm"]
@@ -28,7 +29,9 @@ _FAMILIES = {
     "qwen": "qwen",
     "smolvlm": "smolvlm",
 }
-_BUILT_IN = {name: f"shared.vlm.families.{module}:load" for name, module in _FAMILIES.items()}
+_BUILT_IN = {name: f"shared.vlm.families.{module}:load" for name, module in _FAMILIES.items()} | {
+    name: f"shared.vlm.providers:load_{name}" for name in PROVIDERS
+}
 
 
 def backends() -> dict[str, EntryPoint]:

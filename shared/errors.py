@@ -15,6 +15,7 @@ __all__ = [
     "LeaseLost",
     "ModelError",
     "NoResponders",
+    "OutOfMemory",
     "Overloaded",
     "PayloadTooLarge",
     "StoreError",
@@ -41,6 +42,10 @@ class VideoError(DsbError):
 
 class ModelError(DsbError):
     """A model can't be loaded, or failed to answer."""
+
+
+class OutOfMemory(ModelError):
+    """A model found no room for what it was asked; with fewer frames it might."""
 
 
 class StoreError(DsbError):

@@ -105,6 +105,7 @@ class Work:
         except DsbError as error:
             return Status.ERROR, None, str(error)
         reasons = [
+            *([draft.partial] if draft.partial else []),
             *([f"log_truncated: {frames.missing} frames of the window are gone"] if frames.missing else []),
             *(["memory_unavailable"] if notes.lost else []),
         ]

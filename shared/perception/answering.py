@@ -45,6 +45,7 @@ def respond(
     Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, if the model gives
     them; else by greedy generation. A tick of a standing `speak` question is answered yes or no; who says yes and
     has not `spoke` just before speaks, and says what there is to say where the form wants words.
+    When memory runs out it is asked once more with the newer half of the units: `partial` then says `oom_retry`.
     """
     speaks = question.standing is not None and question.standing.kind == "speak"
     notes = [note for note in notes if note.t_start >= question.view_from]

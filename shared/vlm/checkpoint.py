@@ -19,6 +19,10 @@ from shared.vlm.spec import ModelSpec
 __all__ = ["Checkpoint", "fingerprint", "open_checkpoint", "shipped"]
 
 
+_NOT_HASHED = ("dsb.json", "dsb-fetch.json")
+_SHAPES = ("attn_implementation", "device_map", "quantization")
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A folder that was found to be a checkpoint."""
@@ -97,10 +101,21 @@ def fingerprint(checkpoint: Checkpoint, spec: ModelSpec, *, wording: str) -> str
     """16 hex digits over the files and settings that shape an answer, and the prompt's `wording`."""
     digest = hashlib.sha256()
     for path in sorted(checkpoint.folder.iterdir()):
-        if path.suffix in {".json", ".jinja", ".safetensors", ".model", ".txt"} and path.name != "dsb.json":
+        if (
+            path.suffix in {".json", ".jinja", ".safetensors", ".model", ".txt"}
+            and path.name not in _NOT_HASHED
+        ):
             with path.open("rb") as file:
                 digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     heat = [checkpoint.temperature, checkpoint.word_temperature]
-    settings = [spec.backend, spec.dtype, spec.random_weights, *heat, wording]
-    digest.update(json.dumps(settings).encode())
+    placement = spec.model_dump(include=set(_SHAPES), exclude_defaults=True)
+    settings = [
+        spec.backend,
+        spec.dtype,
+        spec.random_weights,
+        *heat,
+        wording,
+        *([placement] if placement else []),
+    ]
+    digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()[:16]

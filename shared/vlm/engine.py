@@ -17,13 +17,14 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from shared.errors import ModelError
+from shared.errors import ModelError, OutOfMemory
 from shared.vlm import prompt as wording
 from shared.vlm.adapter import FamilyAdapter
 from shared.vlm.base import Choice, Generated, Image, PromptParts, Unit
 from shared.vlm.checkpoint import Checkpoint, fingerprint
 from shared.vlm.labels import label_tokens
 from shared.vlm.loading import Parts
+from shared.vlm.placement import out_of_memory
 from shared.vlm.prefix import Held, PrefixStore, cuts, fork, identity, nbytes
 from shared.vlm.spec import ModelSpec
 
@@ -66,6 +67,8 @@ class _Started(NamedTuple):
 
 class LocalVlm:
     """A `Vlm` that runs here, through transformers."""
+
+    label_logits = True
 
     def __init__(self, checkpoint: Checkpoint, spec: ModelSpec, parts: Parts, adapter: FamilyAdapter) -> None:
         self.name = checkpoint.name
@@ -209,13 +212,13 @@ class LocalVlm:
             with torch.inference_mode():
                 yield
         except (RuntimeError, ValueError, MemoryError) as error:
-            full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
-            reason = (
-                "out of memory: use a smaller window, dtype or model"
-                if full
-                else " ".join(str(error).split())
-            )
-            raise ModelError(f"model {self.name!r} failed at {doing}: {reason[:300]}") from error
+            if not out_of_memory(error):
+                reason = " ".join(str(error).split())[:300]
+                raise ModelError(f"model {self.name!r} failed at {doing}: {reason}") from error
+            self.prefixes.clear()  # they can be computed again
+            raise OutOfMemory(
+                f"model {self.name!r} failed at {doing}: out of memory: use a smaller window, dtype or model"
+            ) from error
 
 
 def _end_tokens(parts: Parts) -> frozenset[int]:

@@ -9,6 +9,7 @@ import transformers
 
 from shared.errors import ModelError
 from shared.vlm.checkpoint import Checkpoint
+from shared.vlm.placement import dtype_of, loading_options, placed
 from shared.vlm.spec import ModelSpec
 
 __all__ = ["Parts", "load_parts"]
@@ -26,16 +27,23 @@ class Parts(NamedTuple):
 _hf: Any = transformers  # its stubs are partial
 
 
-def _random_model(checkpoint: Checkpoint, seed: int, dtype: torch.dtype) -> Any:
+def _random_model(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     config = _hf.AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
+    dtype = dtype_of(config, spec)  # asked first: building the model writes into its config
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return _hf.AutoModelForImageTextToText.from_config(config, dtype=torch.float32).to(dtype)
+        torch.manual_seed(spec.random_weights or 0)
+        attention = {"attn_implementation": spec.attn_implementation} if spec.attn_implementation else {}
+        model = _hf.AutoModelForImageTextToText.from_config(config, dtype=torch.float32, **attention)
+    return model.to(dtype)
 
 
-def _trained_model(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+def _trained_model(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     model, info = _hf.AutoModelForImageTextToText.from_pretrained(
-        checkpoint.folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+        checkpoint.folder,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        **loading_options(checkpoint, spec),
     )
     # transformers fills what is missing with random numbers and only warns.
     if missing := sorted(info["missing_keys"]):
@@ -49,13 +57,9 @@ def load_parts(checkpoint: Checkpoint, spec: ModelSpec) -> Parts:
     """Load all, in evaluation mode; sets the thread count of the whole process. Raises `ModelError`."""
     _hf.utils.logging.disable_progress_bar()
     torch.set_num_threads(spec.threads)
-    dtype: torch.dtype = getattr(torch, spec.dtype)
+    made = _trained_model if spec.random_weights is None else _random_model
     try:
-        if spec.random_weights is None:
-            model = _trained_model(checkpoint, dtype)
-        else:
-            model = _random_model(checkpoint, spec.random_weights, dtype)
-        model = model.to(spec.device).eval().requires_grad_(False)
+        model = placed(made(checkpoint, spec), spec).eval().requires_grad_(False)
         tokenizer = _hf.AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
         images = _hf.AutoImageProcessor.from_pretrained(
             checkpoint.folder, backend="pil", local_files_only=True
@@ -65,7 +69,9 @@ def load_parts(checkpoint: Checkpoint, spec: ModelSpec) -> Parts:
     # transformers, safetensors and torch raise many kinds here; each means that this folder can't be loaded.
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"model {checkpoint.name!r} can't be loaded on {spec.device!r}: {reason}") from error
+        raise ModelError(
+            f"model {checkpoint.name!r} can't be loaded on {spec.device_map or spec.device!r}: {reason}"
+        ) from error
     if not tokenizer.chat_template:
         raise ModelError(
             f"model {checkpoint.name!r} has no chat template: add chat_template.jinja to its folder"

@@ -94,6 +94,12 @@ class PrefixStore:
         with self._lock:
             self._drop(stream)
 
+    def clear(self) -> None:
+        """Let go of all: memory has run out."""
+        with self._lock:
+            self._held.clear()
+            self._size = 0
+
     def stats(self) -> PrefixStats:
         """What is held now."""
         with self._lock:

@@ -22,7 +22,9 @@ class ModelSpec(BaseModel):
     """Equality of cached and plain forward passes is promised for `float32` only; `auto`: the checkpoint's own."""
     device: str = "cpu"
     """Where it runs, as torch names it: `cpu`, `cuda`, `cuda:1`, `mps`."""
-    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | dict[str, str | int] | None = None
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | dict[str, str | int] | None = (
+        None
+    )
     """Spreads a model over devices: a way to do so, or device by module name. Takes the place of `device`."""
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = None
     """How attention is computed; null: the model's own choice."""

@@ -34,7 +34,7 @@ hours. Test seeds (last digit 9) were never trained on; validation seeds (last d
 **Training.** `dsb models train-tiny --out DIR --seed {meta["seed"]}` makes it again: the vision tower on what each cell
 holds, then the language model with the tower frozen. Letter accuracy on validation lessons, which include questions
 that nothing shown can answer: {meta["validation_accuracy"]:.3f}. `python -m bench.tiny.evaluate`
-scores both models on test seeds.
+scores both models on test seeds.{meta.get("history", "")}
 
 **Limits.** A functional instrument: it shows that a pipeline works, and what windows and memory do. No claim about real
 video, other wording, or other languages.

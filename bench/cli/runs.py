@@ -123,6 +123,10 @@ def run(
         ),
     ] = "",
     shards: Shards = "",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be asked of which model and its cost; send nothing."),
+    ] = False,
     nats: Nats = "",
     scale: Scale = None,
     in_process: InProcess = False,
@@ -130,11 +134,16 @@ def run(
     """Run a configuration: play its streams, ask its questions, score the answers.
 
     Examples: dsb run demo --mode offline · dsb run my.yaml --part reasoning --route both ·
-    dsb run my.yaml --nats nats://127.0.0.1:4222 · dsb run --resume last
+    dsb run my.yaml --nats nats://127.0.0.1:4222 · dsb run --resume last · dsb run my.yaml --dry-run
     """
     from bench.cli.playing import begin
 
     settings = _settings(max_samples, part, mode, route, seed, out, name)
+    if dry_run:
+        from bench.cli.spending import tell
+
+        tell(config, settings)
+        return
     begin(config, settings, resume=resume, nats=nats, scale=scale or [], in_process=in_process, shard=shards)
 
 

@@ -36,7 +36,7 @@ def test_importing_the_model_layer_imports_no_torch() -> None:
 
 def test_an_unknown_backend_lists_those_that_there_are() -> None:
     message = refusal(ModelSpec(backend="lava"))
-    assert message.startswith("unknown model backend 'lava': there are internvl, llava, llava-onevision, ")
+    assert message.startswith("unknown model backend 'lava': there are anthropic, google, internvl, llava, ")
 
 
 def test_a_wrong_path_lists_the_models_that_ship() -> None:

@@ -11,16 +11,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 
 from shared.errors import DsbError, ModelError
 from shared.vlm import ModelSpec, PromptParts, backends, load_vlm
 from shared.vlm.checkpoint import Checkpoint, open_checkpoint
-
-if TYPE_CHECKING:  # the command line starts without torch
-    import torch
 
 __all__ = ["ACTIVATIONS", "CONTEXT", "Report", "check_model"]
 
@@ -133,7 +130,7 @@ def _header(file: Path) -> dict[str, Any]:
 
 
 def _estimate(report: Report, checkpoint: Checkpoint, spec: ModelSpec) -> None:
-    from shared.vlm.placement import dtype_of, skeleton
+    from shared.vlm.placement import dtype_of, quantizable, skeleton
 
     try:
         bare = skeleton(checkpoint)
@@ -149,22 +146,10 @@ def _estimate(report: Report, checkpoint: Checkpoint, spec: ModelSpec) -> None:
     report.vision_parameters = sum(weight.numel() for part in beside for weight in part.parameters())
     weights = report.parameters * size
     if spec.quantization != "none":
-        weights -= int(_quantizable(bare) * (size - _BITS[spec.quantization] / 8))
+        small = sum(layer.weight.numel() for _, layer in quantizable(bare))
+        weights -= int(small * (size - _BITS[spec.quantization] / 8))
     report.need_bytes = int(weights * ACTIVATIONS) + _cache_bytes(bare.config.get_text_config(), size)
     report.free_bytes = _free(spec.device)
-
-
-def _quantizable(bare: torch.nn.Module) -> int:
-    import torch
-
-    from shared.vlm.placement import kept_whole
-
-    whole = tuple(kept_whole(bare))
-    return sum(
-        layer.weight.numel()
-        for name, layer in bare.named_modules()
-        if isinstance(layer, torch.nn.Linear) and not name.startswith(whole)
-    )
 
 
 def _cache_bytes(text: Any, size: int) -> int:

@@ -17,10 +17,12 @@ from shared.errors import ModelError
 from shared.vlm.checkpoint import Checkpoint
 from shared.vlm.spec import ModelSpec
 
-__all__ = ["dtype_of", "kept_whole", "loading_options", "out_of_memory", "placed", "skeleton"]
+__all__ = ["dtype_of", "kept_whole", "loading_options", "out_of_memory", "placed", "quantizable", "skeleton"]
 
 _hf: Any = transformers  # its stubs are partial
 _LANGUAGE = ("language_model", "text_model")
+_BLOCK = 64
+"""Weights that share a scale in nf4; single rows go wrong on a CPU where a row is no whole number of blocks."""
 _SIGNS = ("allocate memory", "out of memory", "bad_alloc", "not enough memory")
 
 
@@ -53,6 +55,16 @@ def kept_whole(model: Any) -> list[str]:
     return [*(f"model.{name}" for name in beside), "lm_head"]
 
 
+def quantizable(model: torch.nn.Module) -> list[tuple[str, torch.nn.Linear]]:
+    """The linear layers that quantization takes, by name."""
+    whole = tuple(kept_whole(model))
+    return [
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear) and not name.startswith(whole)
+    ]
+
+
 def loading_options(checkpoint: Checkpoint, spec: ModelSpec) -> dict[str, Any]:
     """What `from_pretrained` is told; raises `ModelError` when a package is missing."""
     options: dict[str, Any] = {"dtype": "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)}
@@ -80,12 +92,22 @@ def _quantization(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     common: dict[str, Any] = {"llm_int8_skip_modules": kept_whole(bare)}
     if spec.quantization == "int8":
         return _hf.BitsAndBytesConfig(load_in_8bit=True, **common)
+    _require_blocks(checkpoint, bare)
     return _hf.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=dtype_of(bare.config, spec),
         **common,
     )
+
+
+def _require_blocks(checkpoint: Checkpoint, bare: torch.nn.Module) -> None:
+    for name, layer in quantizable(bare):
+        if layer.in_features % _BLOCK:
+            raise ModelError(
+                f"quantization 'nf4' of {checkpoint.name!r}: layer {name} has {layer.in_features} inputs, "
+                f"no multiple of {_BLOCK}: use int8"
+            )
 
 
 def _require(what: str, *packages: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -25,8 +26,9 @@ from shared.bus import Bus, discover
 from shared.errors import ConfigError, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings, load
+from shared.vlm.spec import ModelSpec
 
-__all__ = ["Prepared", "play", "prepare", "prepare_shard", "resumable", "stack_spec"]
+__all__ = ["Prepared", "model_env", "play", "prepare", "prepare_shard", "resumable", "stack_spec"]
 
 Models = Mapping[str, Any]
 
@@ -40,8 +42,8 @@ def stack_spec(config: RunConfig, folder: FilePath, **more: Any) -> StackSpec:
         else config.memory.store
     )
     own: dict[str, Mapping[str, str]] = {
-        "s1": _model_env(config.model.s1.model_dump(exclude_none=True)),
-        "s2": _model_env(config.model.s2.model_dump(exclude_none=True)),
+        "s1": model_env(config.model.s1),
+        "s2": model_env(config.model.s2),
         "memory": {"DSB_MEMORY_STORE": store, "DSB_MEMORY_ENCODER": config.memory.encoder},
     }
     for name, env in dict(more.pop("service_env", {})).items():
@@ -49,8 +51,14 @@ def stack_spec(config: RunConfig, folder: FilePath, **more: Any) -> StackSpec:
     return StackSpec(folder=folder, service_env=own, **more)
 
 
-def _model_env(spec: Mapping[str, Any]) -> dict[str, str]:
-    return {f"DSB_MODEL__{key.upper()}": str(value) for key, value in spec.items()}
+def model_env(spec: ModelSpec) -> dict[str, str]:
+    """A model's settings as a worker reads them from its environment; null is `null` where it is no default."""
+    told = spec.model_dump(mode="json")
+    return {
+        f"DSB_MODEL__{key.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in told.items()
+        if value is not None or ModelSpec.model_fields[key].default is not None
+    }
 
 
 def play(

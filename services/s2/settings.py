@@ -16,7 +16,9 @@ __all__ = ["S2Settings"]
 class S2Settings(ServiceSettings):
     """What the slow system needs beside the common settings."""
 
-    model_config = SettingsConfigDict(env_prefix="DSB_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DSB_", env_nested_delimiter="__", env_parse_none_str="null", extra="ignore"
+    )
 
     model: ModelSpec = ModelSpec(path="tiny-s2")
     slots: Annotated[int, Field(ge=1)] = 1

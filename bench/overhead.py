@@ -78,7 +78,7 @@ async def _path(url: Callable[[], Any], vlm: Vlm, questions: int) -> dict[str, l
             break
         perceiver.push(frame)
     pulse = Pulse(_WITHIN_S)
-    session = Session(bus, opened, pulse=pulse, on_final=_unheard, on_time=_unheard)
+    session = Session(bus, opened, pulse=pulse, on_answer=_unheard, on_time=_unheard)
     taken: dict[str, list[float]] = {"path": [], "model": []}
     try:
         async with session.running():
@@ -116,7 +116,10 @@ async def _ask(session: Session, question: Question) -> float:
     ask = Ask(question=question, route=Route.FORCE_S1, open=session.opened)
     began = time.monotonic()
     reply = await session.bus.request(subjects.ask(question.opening), ask, AskReply)
-    if reply.status != "accepted" or not await session.wait_finals(question.key, reply.paths, _WITHIN_S):
+    due = {(question.key, path) for path in reply.paths}
+    if reply.status != "accepted" or not await session.wait_until(
+        lambda: due <= session.finals.keys(), _WITHIN_S
+    ):
         raise TransportError(f"question {question.key} has no answer: {reply.status} {reply.reason}")
     final = session.finals[question.key, Way.S1]
     if final.answer.status is not Status.OK:
@@ -198,7 +201,7 @@ async def _reader_fps(bus: Bus, video: Path, *, count: int, number: int) -> floa
     """Frames a second in the log, by the broker's own time stamps, first frame to last."""
     profile = Profile(video=_VIDEO, credit=2 * count)  # nobody owns the stream: nobody gives credit
     opened = Open(opening=f"reader_{number}_0", run="reader", uri=str(video), profile=profile)
-    session = Session(bus, opened, pulse=Pulse(_WITHIN_S), on_final=_unheard, on_time=_unheard)
+    session = Session(bus, opened, pulse=Pulse(_WITHIN_S), on_answer=_unheard, on_time=_unheard)
     async with session.running():
         granted = asyncio.create_task(_keep_granting(session, t=2.0 * count / 30))
         # Looked for, not followed: a follower would take its share of the machine.

@@ -66,7 +66,7 @@ class SystemConfig(Section):
 
     s1: WindowSpec = WindowSpec()
     """The fast system's window."""
-    s2: WindowSpec = WindowSpec(stride=5)
+    s2: WindowSpec = WindowSpec(stride=5, newest=True)
     """The slow system's window: longer, and as many frames."""
     route: str = Route.BOTH.value
     """`rule`, `force-s1`, `force-s2`, `both`, or an installed policy."""

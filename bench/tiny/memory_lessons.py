@@ -22,7 +22,7 @@ from shared.vlm.prompt import DESCRIBE
 __all__ = ["LEVELS", "MemoryTeacher", "promote"]
 
 NOTE_EVERY_S = 5
-_WINDOW = WindowSpec(stride=5)
+_WINDOW = WindowSpec(stride=5, newest=True)
 _PAST = (Task.COLOUR_BEFORE, Task.SHAPE_BEFORE, Task.PLACE_BEFORE)
 MASTERED = 0.95
 LEVELS = ((1, 2), (1, 3), (2, 2), (3, 3), (6, 4))

@@ -73,6 +73,8 @@ class WindowSpec(Message):
     """Take the frames whose index is a multiple of this."""
     hop: Annotated[int, Field(ge=1)] = 2
     """Slide by so many taken frames at once."""
+    newest: bool = False
+    """Also take the newest frame, whatever its index, as one of the frames: who looks far back still sees now."""
 
     @property
     def reach(self) -> int:
@@ -101,7 +103,7 @@ class Profile(Message):
     mode: Mode = Mode.CAPACITY
     video: VideoSpec = VideoSpec()
     s1: WindowSpec = WindowSpec()
-    s2: WindowSpec = WindowSpec(stride=5)
+    s2: WindowSpec = WindowSpec(stride=5, newest=True)
     notes: NoteSpec = NoteSpec()
     recall: RecallSpec = RecallSpec()
     credit: Annotated[int, Field(ge=1)] = 64

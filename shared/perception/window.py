@@ -16,11 +16,15 @@ def window(newest: int, spec: WindowSpec) -> list[int]:
 
     Frames are taken at multiples of `spec.stride`. At most `spec.frames` of them are held; when one more
     would overflow, the oldest `spec.hop` leave at once, so `frames - hop + 1` to `frames` are visible.
+    With `spec.newest` one of the frames is kept for the newest, which stands alone behind the others.
     """
     if newest < 0:
         return []
+    alone = spec.newest and spec.stride > 1 and spec.frames > 1
+    frames = spec.frames - alone
     last = newest // spec.stride
-    hop = min(spec.hop, spec.frames)
-    overflow = last + 1 - spec.frames
+    hop = min(spec.hop, frames)
+    overflow = last + 1 - frames
     first = -(-overflow // hop) * hop if overflow > 0 else 0
-    return [k * spec.stride for k in range(first, last + 1)]
+    taken = [k * spec.stride for k in range(first, last + 1)]
+    return [*taken, newest] if alone and taken[-1] != newest else taken

@@ -47,3 +47,13 @@ def test_from_one_frame_to_the_next_a_window_grows_or_slides_by_whole_hops(n: in
 @given(st.integers(-100, -1), specs)
 def test_before_the_first_frame_the_window_is_empty(n: int, spec: WindowSpec) -> None:
     assert window(n, spec) == []
+
+
+@given(newest, specs)
+def test_with_the_newest_frame_a_window_is_a_smaller_one_and_that_frame(n: int, spec: WindowSpec) -> None:
+    asked = spec.model_copy(update={"newest": True})
+    seen = window(n, asked)
+    assert seen[-1] == n or spec.frames == 1
+    assert len(seen) <= spec.frames
+    fewer = spec.model_copy(update={"frames": max(1, spec.frames - (spec.stride > 1))})
+    assert [index for index in seen if index % spec.stride == 0] == window(n, fewer)

@@ -11,7 +11,7 @@ _SCORES = "\n## Scores\n"
 
 _SEES = {
     "tiny-s1": "up to six frames, one a second; it also writes notes (a description of the last frame)",
-    "tiny-s2": "up to six frames, one every five seconds, and up to six notes that `tiny-s1` wrote",
+    "tiny-s2": "up to five frames, one every five seconds, the newest one, and up to six notes that `tiny-s1` wrote",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,14 +14,14 @@ from shared.errors import DataError
 __all__ = ["ListImporter", "numbers", "rebuild_list"]
 
 
-class ListImporter:
+class ListImporter(ABC):
     """Reads record by record; who inherits says what samples a record makes."""
 
     name: str
 
+    @abstractmethod
     def samples(self, file: NativeFile, record: Record) -> Iterator[Sample | Reject]:
         """What a record makes; raises `Misfit` when it can't be mapped."""
-        raise NotImplementedError
 
     def read(self, files: Sequence[NativeFile]) -> Iterator[Sample | Reject]:
         """The samples of every record of every file, in order."""

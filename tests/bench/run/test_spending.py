@@ -24,9 +24,9 @@ def paid(**more: object) -> RunConfig:
 
 def test_frames_are_those_of_the_windows_and_notes_those_of_the_grid() -> None:
     s1, s2 = estimated(paid(), bench_kit.sample("a", ask_s=10.5), bench_kit.sample("b", ask_s=2.0))
-    # S1: windows of 5 (frames 6 to 10) and 3; notes at 0, 5 and 10 s. S2 (every fifth): 3 and 1.
+    # S1: windows of 5 (frames 6 to 10) and 3; notes at 0, 5 and 10 s. S2 (every fifth, and the newest): 3 and 2.
     assert (s1.requests, s1.frames) == (2 + 3, 5 + 3 + 3)
-    assert (s2.requests, s2.frames) == (2, 3 + 1)
+    assert (s2.requests, s2.frames) == (2, 3 + 2)
 
 
 def test_cost_is_of_paid_models_only_and_by_the_table() -> None:

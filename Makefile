@@ -42,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## play the demo streams through the embedded stack, print scores and latencies
 	@$(BIN)/dsb demo $(ARGS)
 
-test: $(READY) ## the tests that need nothing but this machine (up to 15 minutes)
+test: $(READY) ## the tests that need nothing but this machine (about 20 minutes)
 	@$(BIN)/python -m pytest -m "not docker and not slow" $(ARGS)
 
 faults: $(READY) ## the long fault campaigns and soaks

@@ -69,9 +69,7 @@ def samples(stream: Stream, name: str) -> list[Sample]:
         (Part.CLUE, "count"): (
             Turn(question="How many are there?", ask_s=8.0, answer=free(AnswerForm.COUNT, 2)),
         ),
-        (Part.PROACTIVE, "alert"): (
-            _watch("Say when a circle is there.", 2.0, AnswerForm.ALERT, "a circle"),
-        ),
+        (Part.PROACTIVE, "alert"): (_watch("Say when a red object is there.", 2.0, AnswerForm.ALERT, "red"),),
         (Part.PROACTIVE, "tell"): (_watch("Tell what is new.", 6.5, AnswerForm.MULTI_REPLY, ""),),
         (Part.PROACTIVE, "late"): (_watch("Say when it ends.", late, AnswerForm.EMIT, "the end"),),
         (Part.SEQUENTIAL, "chain"): chain(),

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,8 @@ class Recipe(NamedTuple):
     parts: tuple[str, ...] = tuple(Part)
     per_video: int = 5
     """Questions (or chains) of each part a video, at most."""
+    per_part: Mapping[str, int] = {}
+    """Another number for a part, by its name."""
     duration_s: tuple[float, float] = (45.0, 60.0)
     """Shortest and longest video; the others lie evenly between."""
     long_s: float | None = None
@@ -44,6 +46,10 @@ class Recipe(NamedTuple):
     level: int = 2
     """Difficulty: 1 objects come and go, 2 they also move, 3 they also change colour, 4 more of them and several of a
     kind, 5 some are hidden for a while."""
+
+    def numbers(self) -> dict[str, int]:
+        """How many a video, by part."""
+        return {part: self.per_part.get(part, self.per_video) for part in self.parts}
 
     def durations(self) -> list[float]:
         """Whole seconds, one a video."""
@@ -53,8 +59,11 @@ class Recipe(NamedTuple):
         return lengths + ([self.long_s] if self.long_s else [])
 
 
-DEMO = Recipe(videos=8, per_video=4, duration_s=(45.0, 60.0), long_s=120.0)
-"""The set of `dsb demo`: all five parts, nine videos; the last one outlasts S2's window by far."""
+DEMO = Recipe(videos=8, per_video=4, per_part={"reasoning": 12}, duration_s=(45.0, 60.0), long_s=120.0)
+"""The set of `dsb demo`: all five parts, nine videos; the last one outlasts S2's window by far.
+
+More questions on reasoning, where one draw of chance (S1, which sees nothing of it) is compared with another (the text
+alone): with four a video such an interval says little."""
 
 
 def build(
@@ -96,12 +105,12 @@ def _check(recipe: Recipe) -> None:
     except ValueError as error:
         known = ", ".join(world.Split)
         raise ConfigError(f"split {recipe.split!r} is unknown: choose one of {known}") from error
-    unknown = [part for part in recipe.parts if part not in list(Part)]
+    unknown = [part for part in (*recipe.parts, *recipe.per_part) if part not in list(Part)]
     if unknown or not recipe.parts:
         text = f"part {unknown[0]!r} is unknown" if unknown else "no part is named"
         raise ConfigError(f"{text}: choose from {', '.join(Part)}")
-    if recipe.videos < 1 or recipe.per_video < 1 or recipe.seed < 0:
-        raise ConfigError("videos and per_video must be at least 1, the seed at least 0")
+    if min(recipe.videos, recipe.per_video, *recipe.per_part.values()) < 1 or recipe.seed < 0:
+        raise ConfigError("videos, per_video and per_part must be at least 1, the seed at least 0")
     if not 10 <= recipe.duration_s[0] <= recipe.duration_s[1]:
         low, high = recipe.duration_s
         raise ConfigError(f"durations {low:g} to {high:g} s: the shorter first, and at least 10 s")
@@ -165,9 +174,7 @@ def _make(
         sha = _encode(scene, folder / name)
         sizes[name] = (folder / name).stat().st_size
         stream = Stream(uri=name, duration_s=scene.duration_s, sha256=sha)
-        samples += samples_of(
-            scene, stream, parts=recipe.parts, split=recipe.split, seed=recipe.seed, n=recipe.per_video
-        )
+        samples += samples_of(scene, stream, numbers=recipe.numbers(), split=recipe.split, seed=recipe.seed)
         if progress is not None:
             progress(number + 1, len(recipe.durations()))
     if not samples:

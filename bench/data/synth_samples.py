@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import bench.data.world as world
@@ -41,12 +41,12 @@ class _Item(NamedTuple):
 
 
 def samples_of(
-    scene: Scene, stream: Stream, *, parts: Iterable[str], split: str, seed: int, n: int
+    scene: Scene, stream: Stream, *, numbers: Mapping[str, int], split: str, seed: int
 ) -> list[Sample]:
-    """Up to `n` samples of each part about a scene, by the time of their first ask; the same for the same arguments."""
+    """Samples about a scene, up to so many of each part, by the time of their first ask; the same at every call."""
     made = [
         (item, number)
-        for part in parts
+        for part, n in numbers.items()
         for number, item in enumerate(_items(scene, Part(part), seed=seed, n=n))
     ]
     made.sort(key=lambda pair: (pair[0].turns[0].ask_s, pair[0].part, pair[1]))

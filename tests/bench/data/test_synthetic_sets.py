@@ -33,8 +33,7 @@ def demo() -> list[Sample]:
     recipe, samples = synth.DEMO, list[Sample]()
     for scene in synth.scenes_of(recipe):
         stream = Stream(uri=f"{scene.seed}.mp4", duration_s=scene.duration_s)
-        kept = {"split": recipe.split, "seed": recipe.seed, "n": recipe.per_video}
-        samples += samples_of(scene, stream, parts=recipe.parts, **kept)
+        samples += samples_of(scene, stream, numbers=recipe.numbers(), split=recipe.split, seed=recipe.seed)
     return samples
 
 
@@ -96,9 +95,10 @@ def test_gold_holds_at_every_ask_time_and_has_the_form_that_is_asked_for(demo: l
 def test_the_demo_set_is_what_the_demo_needs(demo: list[Sample]) -> None:
     parts = Counter(sample.part for sample in demo)
     lengths = sorted({(s.streams[0].duration_s or 0, s.video) for s in demo})
-    assert 150 <= len(demo) <= 190
+    assert 220 <= len(demo) <= 250
     assert set(parts) == set(Part)
     assert parts[Part.PROACTIVE] >= 18
+    assert parts[Part.REASONING] >= 100
     assert min(n for part, n in parts.items() if part is not Part.PROACTIVE) >= 32
     assert [length >= 100 for length, _ in lengths].count(True) == 1
     assert len(lengths) == 9
@@ -142,7 +142,7 @@ def test_every_question_can_be_asked(demo: list[Sample]) -> None:
 def test_two_hours_have_questions_of_every_part(level: int) -> None:
     scene = script(9, duration_s=7200, level=level)
     stream = Stream(uri="long.mp4", duration_s=7200.0)
-    made = samples_of(scene, stream, parts=list(Part), split="test", seed=0, n=6)
+    made = samples_of(scene, stream, numbers=dict.fromkeys(Part, 6), split="test", seed=0)
     assert Counter(sample.part for sample in made) == dict.fromkeys(Part, 6)
     assert max(turn.ask_s for sample in made for turn in sample.turns) > 3600
 

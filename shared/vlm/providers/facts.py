@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from shared.errors import ModelError
 from shared.vlm.spec import ModelSpec
 
-__all__ = ["PROVIDERS", "Provider", "api_key", "provider_of", "sdk"]
+__all__ = ["PROVIDERS", "Connection", "Provider", "api_key", "provider_of", "sdk"]
 
 
 class Provider(NamedTuple):
@@ -23,6 +23,17 @@ class Provider(NamedTuple):
     """Where requests go unless `base_url` says otherwise; SDKs are not left to read it from the environment."""
     keys: tuple[str, ...]
     """Environment variables that may hold the key, the first one first."""
+
+
+class Connection(NamedTuple):
+    """A way to a provider: its SDK, with the SDK's own retries off."""
+
+    spec: ModelSpec
+    key: str
+    sdk: Any
+    """The module."""
+    client: Any
+    """Thread-safe."""
 
 
 PROVIDERS = {

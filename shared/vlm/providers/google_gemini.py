@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from shared.vlm.providers.facts import api_key, provider_of, sdk
+from shared.vlm.providers.facts import Connection, api_key, provider_of, sdk
 from shared.vlm.providers.wire import Reply, Request, failure, label_probs, one_line, seconds
 from shared.vlm.spec import ModelSpec
 
-__all__ = ["GoogleGemini"]
+__all__ = ["GoogleGemini", "asked_of", "connect", "errors_told", "reply_of"]
 
 _STOPS = {
     "MAX_TOKENS": "length",
@@ -26,61 +28,76 @@ class GoogleGemini:
     """A `Backend`."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        provider = provider_of(spec)
-        self._spec, self._key, self._sdk = spec, api_key(provider, spec), sdk(provider)
-        self._types: Any = self._sdk.types
-        self._client: Any = self._sdk.Client(
-            api_key=self._key,
-            vertexai=False,
-            http_options=self._types.HttpOptions(
-                base_url=spec.base_url or provider.url,
-                timeout=math.ceil(spec.timeout_s * 1000),
-                retry_options=self._types.HttpRetryOptions(attempts=1),
-            ),
-        )
+        self._to = connect(spec)
 
     def send(self, request: Request) -> Reply:
         """One try; blocks, raises `Passing` or `ModelError`."""
-        parts = [self._part(item) for item in request.content]
-        try:
-            done = self._client.models.generate_content(
-                model=self._spec.path,
-                contents=[self._types.Content(role="user", parts=parts)],
-                config=self._config(request),
-            )
-        except self._sdk.errors.APIError as error:
-            raise self._failure(error) from error
-        except (OSError, _http_errors()) as error:
-            told = f"{type(error).__name__} {one_line(error, self._key)}, within `timeout_s` {self._spec.timeout_s:g}"
-            raise failure(self._what, status=None, told=told) from error
-        return _reply(done, request)
+        to = self._to
+        with errors_told(to):
+            done = to.client.models.generate_content(model=to.spec.path, **asked_of(to, request))
+        return reply_of(done, request)
 
-    @property
-    def _what(self) -> str:
-        return f"google model {self._spec.path!r}"
 
-    def _part(self, item: str | bytes) -> Any:
-        if isinstance(item, str):
-            return self._types.Part(text=item)
-        return self._types.Part(inline_data=self._types.Blob(mime_type="image/jpeg", data=item))
+def connect(spec: ModelSpec) -> Connection:
+    """A client of the API; raises `ModelError`."""
+    provider = provider_of(spec)
+    key, module = api_key(provider, spec), sdk(provider)
+    client = module.Client(
+        api_key=key,
+        vertexai=False,
+        http_options=module.types.HttpOptions(
+            base_url=spec.base_url or provider.url,
+            timeout=math.ceil(spec.timeout_s * 1000),
+            retry_options=module.types.HttpRetryOptions(attempts=1),
+        ),
+    )
+    return Connection(spec, key, module, client)
 
-    def _config(self, request: Request) -> Any:
-        probs = self._spec.logprobs and request.labels
-        return self._types.GenerateContentConfig(
-            system_instruction=request.system,
-            max_output_tokens=request.max_tokens,
-            temperature=self._spec.sampling_temperature,
-            seed=self._spec.seed,
-            response_logprobs=True if probs else None,
-            logprobs=_TOP if probs else None,
-        )
 
-    def _failure(self, error: Any) -> Exception:
-        head = getattr(error.response, "headers", None) or {}
-        named = _DELAY.search(str(error.details))
-        after_s = seconds(head.get("retry-after")) or seconds(named[1] if named else 0)
-        told = one_line(error.message or error, self._key)
-        return failure(self._what, status=int(error.code), told=told, after_s=after_s)
+def asked_of(to: Connection, request: Request) -> dict[str, Any]:
+    """`contents` and `config` of a request, sent at once or in a batch."""
+    types = to.sdk.types
+    parts = [_part(types, item) for item in request.content]
+    return {"contents": [types.Content(role="user", parts=parts)], "config": _config(to, request)}
+
+
+def _part(types: Any, item: str | bytes) -> Any:
+    if isinstance(item, str):
+        return types.Part(text=item)
+    return types.Part(inline_data=types.Blob(mime_type="image/jpeg", data=item))
+
+
+def _config(to: Connection, request: Request) -> Any:
+    probs = to.spec.logprobs and request.labels
+    return to.sdk.types.GenerateContentConfig(
+        system_instruction=request.system,
+        max_output_tokens=request.max_tokens,
+        temperature=to.spec.sampling_temperature,
+        seed=to.spec.seed,
+        response_logprobs=True if probs else None,
+        logprobs=_TOP if probs else None,
+    )
+
+
+@contextmanager
+def errors_told(to: Connection) -> Iterator[None]:
+    """What the SDK raises, as `Passing` or `ModelError`."""
+    what = f"google model {to.spec.path!r}"
+    try:
+        yield
+    except to.sdk.errors.APIError as error:
+        raise _failure(to, what, error) from error
+    except (OSError, _http_errors()) as error:
+        told = f"{type(error).__name__} {one_line(error, to.key)}, within `timeout_s` {to.spec.timeout_s:g}"
+        raise failure(what, status=None, told=told) from error
+
+
+def _failure(to: Connection, what: str, error: Any) -> Exception:
+    head = getattr(error.response, "headers", None) or {}
+    named = _DELAY.search(str(error.details))
+    after_s = seconds(head.get("retry-after")) or seconds(named[1] if named else 0)
+    told = one_line(error.message or error, to.key)
+    return failure(what, status=int(error.code), told=told, after_s=after_s)
 
 
 def _http_errors() -> type[Exception]:
@@ -90,8 +107,8 @@ def _http_errors() -> type[Exception]:
     return httpx2.HTTPError
 
 
-def _reply(done: Any, request: Request) -> Reply:
-    """A prompt that was blocked has no candidates, and is still counted."""
+def reply_of(done: Any, request: Request) -> Reply:
+    """What a `GenerateContentResponse` says; a prompt that was blocked has no candidates, and is still counted."""
     usage = done.usage_metadata
     sent = (usage.prompt_token_count or 0) if usage else 0
     made = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0) if usage else 0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from shared.vlm.providers.facts import api_key, provider_of, sdk
+from shared.vlm.providers.facts import Connection, api_key, provider_of, sdk
 from shared.vlm.providers.sdk_errors import failure_of
 from shared.vlm.providers.wire import Passing, Reply, Request, base64_of, label_probs
 from shared.vlm.spec import ModelSpec
 
-__all__ = ["OpenAiChat"]
+__all__ = ["OpenAiChat", "body_of", "connect", "reply_of"]
 
 _STOPS = {"length": "length", "content_filter": "filter"}
 _TOP = 20
@@ -21,51 +21,62 @@ class OpenAiChat:
     """A `Backend`."""
 
     def __init__(self, spec: ModelSpec) -> None:
-        provider = provider_of(spec)
-        self._spec, self._key, self._sdk = spec, api_key(provider, spec), sdk(provider)
-        self._client: Any = self._sdk.OpenAI(
-            api_key=self._key, base_url=spec.base_url or provider.url, timeout=spec.timeout_s, max_retries=0
-        )
+        self._to = connect(spec)
 
     def send(self, request: Request) -> Reply:
         """One try; blocks, raises `Passing` or `ModelError`."""
+        to = self._to
         try:
-            done = self._client.chat.completions.create(**self._body(request))
-        except self._sdk.OpenAIError as error:
-            raise failure_of(self._sdk, self._spec, error, key=self._key) from error
-        return self._reply(done, request)
+            done = to.client.chat.completions.create(**body_of(to.spec, request))
+        except to.sdk.OpenAIError as error:
+            raise failure_of(to.sdk, to.spec, error, key=to.key) from error
+        return reply_of(to.spec, done, request)
 
-    def _body(self, request: Request) -> dict[str, Any]:
-        # The newer name is OpenAI's own; other servers may know the older one only.
-        limit = "max_tokens" if self._spec.base_url else "max_completion_tokens"
-        body: dict[str, Any] = {
-            "model": self._spec.path,
-            "messages": [
-                {"role": "system", "content": request.system},
-                {"role": "user", "content": [_item(item) for item in request.content]},
-            ],
-            limit: request.max_tokens,
-        }
-        if self._spec.sampling_temperature is not None:
-            body["temperature"] = self._spec.sampling_temperature
-        if self._spec.seed is not None:
-            body["seed"] = self._spec.seed
-        if self._spec.logprobs and request.labels:
-            body |= {"logprobs": True, "top_logprobs": _TOP}
-        return body
 
-    def _reply(self, done: Any, request: Request) -> Reply:
-        if not getattr(done, "choices", None):
-            raise Passing(f"openai model {self._spec.path!r} gave no choices in its answer")
-        choice, usage = done.choices[0], done.usage
-        refusal = getattr(choice.message, "refusal", None)
-        return Reply(
-            choice.message.content or "",
-            usage.prompt_tokens if usage else 0,
-            usage.completion_tokens if usage else 0,
-            "refusal" if refusal else _STOPS.get(choice.finish_reason, ""),
-            label_probs(request.labels, _first_tokens(choice)),
-        )
+def connect(spec: ModelSpec) -> Connection:
+    """A client of the API; raises `ModelError`."""
+    provider = provider_of(spec)
+    key, module = api_key(provider, spec), sdk(provider)
+    client = module.OpenAI(
+        api_key=key, base_url=spec.base_url or provider.url, timeout=spec.timeout_s, max_retries=0
+    )
+    return Connection(spec, key, module, client)
+
+
+def body_of(spec: ModelSpec, request: Request) -> dict[str, Any]:
+    """The JSON body of a request, sent at once or in a batch."""
+    # The newer name is OpenAI's own; other servers may know the older one only.
+    limit = "max_tokens" if spec.base_url else "max_completion_tokens"
+    body: dict[str, Any] = {
+        "model": spec.path,
+        "messages": [
+            {"role": "system", "content": request.system},
+            {"role": "user", "content": [_item(item) for item in request.content]},
+        ],
+        limit: request.max_tokens,
+    }
+    if spec.sampling_temperature is not None:
+        body["temperature"] = spec.sampling_temperature
+    if spec.seed is not None:
+        body["seed"] = spec.seed
+    if spec.logprobs and request.labels:
+        body |= {"logprobs": True, "top_logprobs": _TOP}
+    return body
+
+
+def reply_of(spec: ModelSpec, done: Any, request: Request) -> Reply:
+    """What a `ChatCompletion` says; raises `Passing` where it says nothing."""
+    if not getattr(done, "choices", None):
+        raise Passing(f"openai model {spec.path!r} gave no choices in its answer")
+    choice, usage = done.choices[0], done.usage
+    refusal = getattr(choice.message, "refusal", None)
+    return Reply(
+        choice.message.content or "",
+        usage.prompt_tokens if usage else 0,
+        usage.completion_tokens if usage else 0,
+        "refusal" if refusal else _STOPS.get(choice.finish_reason, ""),
+        label_probs(request.labels, _first_tokens(choice)),
+    )
 
 
 def _item(item: str | bytes) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What requests cost: the price table (`prices.json`, with its date), and how many tokens a request is likely to take.
 
-Prices are list prices in US dollars per million tokens, without discounts for cached prompts or batches: an
-upper bound. `price` in a model's settings overrides the table. A server of one's own has no price.
+Prices are list prices in US dollars per million tokens, without discounts for cached prompts: an upper bound.
+A batch costs a fraction of them, which the table holds by provider. `price` in a model's settings overrides the
+table. A server of one's own has no price.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from shared.vlm.providers.wire import Request
 from shared.vlm.spec import ModelSpec
 
-__all__ = ["Price", "estimate", "image_tokens", "price_of", "table_date", "text_tokens"]
+__all__ = ["Price", "batch_share", "estimate", "image_tokens", "price_of", "table_date", "text_tokens"]
 
 _VERSION = re.compile(r"-(?:latest|preview|\d[\d-]*)$")
 """What may follow a model's name in the table: a date or a version."""
@@ -55,6 +56,11 @@ def price_of(spec: ModelSpec) -> Price | None:
         if name in known:
             return Price(*known[name])
     return None
+
+
+def batch_share(provider: str) -> float:
+    """What a request in a batch costs of what it costs at once."""
+    return float(_table()["batch"][provider])
 
 
 def text_tokens(text: str) -> int:

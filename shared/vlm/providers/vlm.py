@@ -99,7 +99,7 @@ class ProviderVlm:
         reply, retries, retry_s = self._persist(request)
         cost = self._price.of(reply.prompt_tokens, reply.output_tokens) if self._price else None
         self._count(reply, cost)
-        spent = Spent(cost, retries, retry_s, reply.stop)
+        spent = Spent(cost, retries + reply.tries, retry_s, reply.stop)
         return Generated(
             reply.text.strip(), reply.prompt_tokens, reply.output_tokens, probs=reply.probs, spent=spent
         )

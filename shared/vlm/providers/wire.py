@@ -49,6 +49,8 @@ class Reply(NamedTuple):
     """`length`, `refusal` or `filter`; empty at the model's own end."""
     probs: Mapping[str, float] = {}
     """By label, summing to 1; empty where the provider does not tell."""
+    tries: int = 0
+    """Tries that failed before it, where others than the caller repeated it: those of earlier batches."""
 
 
 class Passing(Exception):

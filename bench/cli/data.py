@@ -57,7 +57,6 @@ def synth(
     """
     from bench.data.synth import Recipe, build
 
-    parts = {"parts": tuple(part)} if part else {}
     recipe = Recipe(
         seed=seed,
         split=split,
@@ -66,8 +65,9 @@ def synth(
         duration_s=(shortest, longest),
         long_s=long,
         level=level,
-        **parts,
     )
+    if part:
+        recipe = recipe._replace(parts=tuple(part))
     made = build(out, recipe)
     asked = sum(len(turn.asks) for sample in made.samples for turn in sample.turns)
     clips = len({sample.video for sample in made.samples})

@@ -1,1 +1,1 @@
-"""The five services. Each has one anatomy: settings.py, service.py, Dockerfile, and the modules of its own domain."""
+"""The five services. Each has one anatomy: settings.py, service.py, and the modules of its own domain."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("memory", "reader", "router", "s1", "s2")
-DOCKERFILES = [f"services/{name}/Dockerfile" for name in SERVICES] + ["bench/Dockerfile"]
 USERS = {"admin", "bench", *SERVICES}
 
 
@@ -37,36 +37,48 @@ def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
     return loaded
 
 
-def stages(dockerfile: str) -> dict[str, str]:
-    """The text of each stage by its name; the lines before the first under ''."""
-    parts = re.split(r"^(?=FROM )", (ROOT / dockerfile).read_text(), flags=re.M)
-    found = {"": "\n".join(line for line in parts[0].splitlines() if line.startswith("ARG"))}
-    for part in parts[1:]:
-        found[part.splitlines()[0].split(" AS ")[1]] = part.strip()
-    return found
+def stages() -> dict[str, tuple[str, str]]:
+    """The stages of the Dockerfile by name: what each is made from, and its text."""
+    parts = re.split(r"^(?=FROM )", (ROOT / "Dockerfile").read_text(), flags=re.M)[1:]
+    heads = [re.match(r"FROM (\S+) AS (\S+)\n", part) for part in parts]
+    return {head[2]: (head[1], part) for head, part in zip(heads, parts, strict=True) if head}
 
 
-def test_stages_of_one_name_are_the_same_text_in_every_dockerfile() -> None:
-    texts: dict[str, set[str]] = {}
-    for dockerfile in DOCKERFILES:
-        for name, text in stages(dockerfile).items():
-            if name != "runtime":
-                texts.setdefault(name, set()).add(text)
-    assert [name for name, variants in texts.items() if len(variants) > 1] == []
+def text_of(target: str) -> str:
+    """All that goes into the image of a target."""
+    base, text = stages()[target]
+    return (text_of(base) if base in stages() else "") + text
 
 
-@pytest.mark.parametrize("dockerfile", [*DOCKERFILES, "deploy/nats/Dockerfile"])
-def test_an_image_does_not_run_as_root_and_pulls_no_frontend(dockerfile: str) -> None:
-    text = (ROOT / dockerfile).read_text()
-    assert "\nUSER 10001\n" in text
-    assert "syntax=" not in text
+@pytest.mark.parametrize("target", [*SERVICES, "bench"])
+def test_an_image_does_not_run_as_root_and_serves_itself(target: str) -> None:
+    text = text_of(target)
+    assert re.findall(r"^USER (.*)", text, re.M)[-1] == "10001"
+    words = ["--help"] if target == "bench" else ["serve", target]
+    assert json.loads(re.findall(r"^CMD (.*)", text, re.M)[-1]) == words
 
 
-def test_the_readers_image_carries_no_torch() -> None:
-    ended = subprocess.run(
-        ["python3", "deploy/requirements.py", "reader"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "torch" not in ended.stdout + (ROOT / "services/reader/Dockerfile").read_text().split("\n", 1)[1]
+def test_no_build_pulls_a_frontend() -> None:
+    for dockerfile in ("Dockerfile", "deploy/nats/Dockerfile"):
+        assert "syntax=" not in (ROOT / dockerfile).read_text()
+
+
+def test_every_target_is_built_by_compose() -> None:
+    built = {name: service["build"] for name, service in compose()["services"].items() if "build" in service}
+    assert {build["target"] for build in built.values() if "target" in build} == {*SERVICES, "bench"}
+    assert "\nUSER 10001\n" in (ROOT / built["nats"]["dockerfile"]).read_text()
+
+
+@pytest.mark.parametrize("target", ["reader", "router"])
+def test_what_needs_no_model_carries_no_torch(target: str) -> None:
+    extras = re.findall(r"deploy/requirements\.py(.*?) \|", text_of(target))
+    for names in extras:
+        listed = subprocess.run(
+            ["python3", "deploy/requirements.py", *names.split()],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        assert "torch" not in listed
+    assert "torch" not in text_of(target).split("\nEXPOSE", 1)[1]
 
 
 @pytest.mark.parametrize("name", [*SERVICES, "init", "bench", "nats"])

@@ -78,7 +78,7 @@ def test_the_picture_names_the_services_there_are() -> None:
     for page in ("README.md", "docs/architecture.md"):
         picture = re.search(r"```\n( +ask ─.*?)```", (ROOT / page).read_text(), re.S)
         assert picture, page
-        for name in (*(folder.parent.name for folder in ROOT.glob("services/*/Dockerfile")), "bench"):
+        for name in (*(file.parent.name for file in ROOT.glob("services/*/service.py")), "bench"):
             assert re.search(rf"\b{name}\b", picture[1]), f"{page}: {name}"
 
 

@@ -67,7 +67,7 @@ def test_no_file_is_longer_than_400_lines(package: str) -> None:
 
 def test_the_services_have_one_anatomy() -> None:
     for service in SERVICES:
-        for part in ("settings.py", "service.py", "Dockerfile"):
+        for part in ("settings.py", "service.py"):
             assert (ROOT / "services" / service / part).is_file(), f"services/{service}/{part}"
 
 

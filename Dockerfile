@@ -1,15 +1,15 @@
-# The bench: plays streams into the services and scores the answers.
-# Build it from the project's root: docker build -f bench/Dockerfile -t dualstreambench/bench .
-# The stages are the same text in every service's Dockerfile, so that images share their layers; only the last parts differ.
+# The images of the services and of the bench, a target each: docker build --target s1 -t dualstreambench/s1 .
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # An image with wheels in its root, offered to pip before any index; scratch: none.
 ARG WHEELS_IMAGE=scratch
 
 FROM ${WHEELS_IMAGE} AS wheels
 
+# What all images share. Behind it they part by what they import, so that the reader and the router carry no torch.
 FROM ${PYTHON_IMAGE} AS base
 SHELL ["/bin/bash", "-eo", "pipefail", "-c"]
-ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
+ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1 \
+    DSB_HEALTH_HOST=0.0.0.0 DSB_HEALTH_PORT=8080 DSB_LOG_FORMAT=json HF_HOME=/models
 RUN useradd --system --uid 10001 --no-create-home --home-dir /tmp dsb \
  && python -m venv /opt/venv \
  && install -d -o dsb /data /runs /models /memory
@@ -18,6 +18,10 @@ COPY constraints.txt pyproject.toml ./
 COPY deploy/requirements.py deploy/
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
     python deploy/requirements.py | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=4s --start-period=90s --start-interval=1s --retries=6 \
+    CMD ["python", "-m", "shared.health"]
+ENTRYPOINT ["dsb"]
 
 FROM base AS wheel
 COPY LICENSE README.md ./
@@ -27,26 +31,56 @@ COPY services services
 COPY shared shared
 RUN --mount=type=cache,target=/root/.cache/pip pip wheel -q --no-deps -w /dist .
 
-FROM base AS vlm
+FROM base AS with-video
+RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
+    python deploy/requirements.py reader | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
+
+FROM base AS with-models
 ARG TORCH_INDEX=
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
     pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --find-links /wheels -c constraints.txt torch
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
     python deploy/requirements.py vlm | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
 
-FROM vlm AS memory
+FROM with-models AS with-memory
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
     python deploy/requirements.py memory edge | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
 
-FROM memory AS all
+FROM with-memory AS with-all
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
     python deploy/requirements.py bench | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
 
-FROM all AS runtime
+FROM with-video AS reader
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
+WORKDIR /tmp
+USER 10001
+CMD ["serve", "reader"]
+
+FROM base AS router
+RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
+WORKDIR /tmp
+USER 10001
+CMD ["serve", "router"]
+
+FROM with-models AS s1
+RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
+WORKDIR /tmp
+USER 10001
+CMD ["serve", "s1"]
+
+FROM s1 AS s2
+CMD ["serve", "s2"]
+
+FROM with-memory AS memory
+RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
+WORKDIR /tmp
+USER 10001
+CMD ["serve", "memory"]
+
+FROM with-all AS bench
+RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
+HEALTHCHECK NONE
 # Runs go to ./runs, which is the volume.
 WORKDIR /
 USER 10001
-ENV DSB_LOG_FORMAT=json HF_HOME=/models
-ENTRYPOINT ["dsb"]
 CMD ["--help"]

@@ -2,7 +2,7 @@
 # The environment in $(VENV) is built when a target first needs it, and again when pyproject.toml or constraints.txt change.
 #   PYTHON=python3.12   the interpreter to build it with (3.11 or newer)
 #   TORCH_INDEX=URL     a wheel index to take torch from (CPU or CUDA build); empty: where pip looks anyway
-#   ARGS='…'            more arguments for demo, test, faults, train-tiny and bench-overhead
+#   ARGS='…'            more arguments for demo, test, faults, train-tiny, soak-s1 and bench-…
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score clean
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score soak-s1 clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -89,6 +89,9 @@ bench-data: $(READY) ## what a set of 100,000 turns takes to import, check, coun
 
 bench-score: $(READY) ## what a run of a million records takes to score, beside json.loads (several minutes)
 	@$(BIN)/python -m bench.bigdata score $(ARGS)
+
+soak-s1: $(READY) ## half an hour of live video through S1: drops, age of frames, memory and its slope (ARGS='--streams all --minutes 5')
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 clean: ## remove the environment and the caches
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -127,6 +127,11 @@ class Stack:
         """How often processes of a service have been started."""
         return sum(child.starts for child in self._children(service))
 
+    def pages(self, service: str) -> list[str]:
+        """Where the processes of a service show `/livez`, `/readyz` and `/metrics`; those in threads show none."""
+        urls = [child.health_url for child in self._children(service)]
+        return [url.removesuffix("/readyz") for url in urls if url]
+
     def restart(self, service: str) -> None:
         """End the processes of a service; the supervision starts them again. Waits until all is ready."""
         before = self.starts(service)

@@ -14,9 +14,14 @@ from shared.bus import Bus, failpoints
 from shared.errors import BusTimeout, NoResponders, Overloaded, TransportError
 from shared.messages import Answer, Ask, Done, Path, RouteStamp, S1Ask, S2Job, Status
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "no_room"]
 
 Outcome = Literal["accepted", "refused", "waiting"]
+
+
+def no_room(*paths: Path) -> str:
+    """Why paths are refused, in one line."""
+    return f"no room on {' and '.join(paths)}: add workers or ask less often"
 
 
 class Dispatcher:
@@ -93,7 +98,7 @@ class Dispatcher:
                 key=ask.question.key,
                 path=path,
                 status=Status.REFUSED,
-                error=f"no room on {path}: add workers or ask less often",
+                error=no_room(path),
                 t_ask=ask.question.t_ask,
                 route=stamp,
                 trace=ask.trace,

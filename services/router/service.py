@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-from services.router.dispatch import Dispatcher
+from services.router.dispatch import Dispatcher, no_room
 from services.router.placement import Placement
 from services.router.settings import RouterSettings
 from shared import subjects
@@ -73,7 +73,7 @@ class Service:
             paths=paths,
             route=ask.route,
             score=decision.score,
-            reason=decision.reason,
+            reason=no_room(*paths) if status == "refused" else decision.reason,
             router_s=stamp.router_s,
             router=self._worker,
         )

@@ -1,0 +1,87 @@
+"""How much memory the processes of an embedded stack hold, looked at again and again."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import urllib.request
+from typing import Any
+
+import psutil
+
+from bench.run.embedded import Stack
+from bench.trend import trend
+
+__all__ = ["Resident"]
+
+_BENCH = "bench"
+_SETTLED = 0.2
+"""Share of the time that is left out of the slope: pools fill, caches reach their size."""
+_FRAMES = re.compile(r"^dsb_s1_frames_total (\S+)", re.MULTILINE)
+
+
+class Resident:
+    """Resident set sizes by process name; the bench's own process is `bench`."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._names = [*stack.names(), _BENCH]
+        self._times: list[float] = []
+        self._sizes: dict[str, list[float]] = {name: [] for name in self._names}
+
+    @staticmethod
+    def every_s(minutes: float) -> float:
+        """Wall-clock seconds between two looks: some hundreds in all, none more often than twice a second."""
+        return min(5.0, max(0.5, minutes / 5))
+
+    def look(self, now: float) -> None:
+        """Take the sizes at `now`, in wall-clock seconds."""
+        self._times.append(now)
+        for name, sizes in self._sizes.items():
+            pids = [os.getpid()] if name == _BENCH else self._stack.pids(name)
+            sizes.append(sum(_size(pid) for pid in pids) / 1e6)
+
+    def heading(self) -> str:
+        """Names, in columns as wide as `row`."""
+        return "  ".join(f"{name:>9}" for name in self._names)
+
+    def row(self) -> str:
+        """The newest sizes, MB."""
+        return "  ".join(f"{self._sizes[name][-1]:9.1f}" for name in self._names)
+
+    def frames(self) -> int:
+        """Frames that S1 has encoded so far, by its own count."""
+        count = 0
+        for url in self._stack.pages("s1"):
+            with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
+                found = _FRAMES.search(page.read().decode())
+            count += int(float(found[1])) if found else 0
+        return count
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """By process: first, last and largest size, and the slope in MB an hour once it had settled."""
+        start = _SETTLED * self._times[-1]
+        first = next(i for i, t in enumerate(self._times) if t >= start)
+        hours = [t / 3600 for t in self._times[first:]]
+        found = {}
+        for name, sizes in self._sizes.items():
+            line = trend(hours, sizes[first:])
+            error = None if math.isnan(line.error) else round(line.error, 3)
+            found[name] = {
+                "first_mb": round(sizes[0], 2),
+                "last_mb": round(sizes[-1], 2),
+                "max_mb": round(max(sizes), 2),
+                "slope_mb_h": round(line.slope, 3),
+                "error_mb_h": error,
+                "from_min": round(start / 60, 1),
+                "starts": self._stack.starts(name) if name != _BENCH else 1,
+            }
+        return found
+
+
+def _size(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:  # it has just ended; the stack starts it again, and `starts` tells
+        return 0

@@ -1,0 +1,56 @@
+"""What `make soak-s1` says of slopes, and that it follows a stream and is refused one too many."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import subprocess
+import sys
+from itertools import accumulate
+
+import pytest
+
+from bench.trend import trend
+
+HOURS = [i / 720 for i in range(360)]
+
+
+def test_a_straight_line_has_its_slope_and_no_error() -> None:
+    line = trend(HOURS, [100 + 7 * t for t in HOURS])
+    assert line.slope == pytest.approx(7)
+    assert line.error == pytest.approx(0, abs=1e-6)
+
+
+def test_noise_alone_has_a_slope_within_three_errors_of_none() -> None:
+    draw = random.Random(3)
+    line = trend(HOURS, [500 + draw.gauss(0, 2) for _ in HOURS])
+    assert abs(line.slope) < 3 * line.error
+
+
+def test_a_series_whose_neighbours_are_alike_is_trusted_less() -> None:
+    draw = random.Random(4)
+    apart = [draw.gauss(0, 1) for _ in HOURS]
+    alike = list(accumulate(apart, lambda held, new: 0.95 * held + new))
+    spread = math.sqrt(sum(a * a for a in alike) / sum(a * a for a in apart))
+    assert trend(HOURS, alike).error > 3 * spread * trend(HOURS, apart).error
+
+
+def test_two_points_have_a_slope_without_error() -> None:
+    line = trend([0.0, 1.0], [1.0, 3.0])
+    assert line.slope == pytest.approx(2)
+    assert math.isnan(line.error)
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+def test_one_stream_is_followed_and_one_too_many_is_refused_in_one_line() -> None:
+    command = [sys.executable, "-m", "bench.soak", "--minutes", "0.3", "--streams", "all", "--slots", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout.splitlines()[-1])
+    assert (found["streams"], found["failed"]) == (1, 0)
+    assert found["refusal"] == "no room on s1: add workers or ask less often"
+    assert found["frames_encoded"] + found["frames_dropped"] > 0
+    assert found["asked"] > 0
+    assert set(found["rss"]) == {"nats", "reader-1", "router-1", "s1-1", "memory-1", "bench"}

@@ -94,6 +94,12 @@ class PromptParts:
         return list(self.labels) or [option.key for option in self.options]
 
 
+    key: str = ""
+    """Of the question: where words are drawn, a rerun of it draws the same."""
+    structured: bool = False
+    """The reply is to be JSON (shared/vlm/structured.py)."""
+    think: bool | None = None
+    """Whether the model may think first, if its settings give it tokens for that."""
 class Choice(NamedTuple):
     """The outcome of choosing among labels."""
 
@@ -102,7 +108,13 @@ class Choice(NamedTuple):
     """By label, calibrated, summing to 1."""
     prompt_tokens: int
     reused_tokens: int = 0
-    """Of them, those that were computed before the question came."""
+    """Of them, those that had been computed before."""
+    reused_s: float = 0.0
+    """Wall-clock seconds that computing those had taken."""
+    output_tokens: int = 1
+    """Thought and label."""
+    thought: str = ""
+    """What the model wrote before it chose."""
 
 
 class Spent(NamedTuple):
@@ -119,14 +131,14 @@ class Spent(NamedTuple):
 
 
 class Generated(NamedTuple):
-    """The outcome of generating text greedily."""
+    """The outcome of writing an answer."""
 
     text: str
     prompt_tokens: int
     output_tokens: int
     reused_tokens: int = 0
     probs: Mapping[str, float] = {}
-    """By label of `PromptParts.choices`, where a provider tells them; else empty."""
+    """By label of `PromptParts.choices`, where the answer began with one and its probability is known; else empty."""
     spent: Spent = Spent()
 
 
@@ -135,6 +147,10 @@ class Vlm(Protocol):
 
     name: str
     """For records and manifests."""
+    reused_s: float = 0.0
+    """Wall-clock seconds that computing the reused tokens had taken."""
+    thought: str = ""
+    """What the model wrote before its answer; no part of `text`. Its tokens are among `output_tokens`."""
     fingerprint: str
     """Short hash of weights and settings: two workers with one fingerprint answer alike."""
     unit_frames: int
@@ -150,7 +166,7 @@ class Vlm(Protocol):
         ...
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
-        """Answer freely, greedily, until the end token or `max_new_tokens`."""
+        """Answer in writing, until the end token or `max_new_tokens`; the model's own settings go before."""
         ...
 
 

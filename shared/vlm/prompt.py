@@ -13,7 +13,8 @@ from shared.messages import Form, Option
 from shared.vlm.base import PromptParts
 
 __all__ = [
-    "DESCRIBE", "SYSTEM", "WAIT", "answer_labels", "closing", "has_words", "messages", "note_line", "plain", "stamp",
+    "DESCRIBE", "JSON_REPLY", "SYSTEM", "THINK_FIRST", "WAIT",
+    "answer_labels", "closing", "has_words", "messages", "note_line", "plain", "stamp",
 ]  # fmt: skip
 
 SYSTEM = "You watch a live video. Answer from what you have seen so far."
@@ -28,6 +29,13 @@ _CLOSINGS = {
     Form.COUNT: "Answer with a number.",
 }
 _IS_IT_TIME = "Is it time now? Answer yes or no."
+THINK_FIRST = "Think first, in a few sentences."
+"""For models that have no way of their own to think; it stands before the line that says how to answer."""
+JSON_REPLY = (
+    'Reply with JSON alone: {"answer": "...", "confidence": 0.0 to 1.0, '
+    '"evidence_times": [seconds], "rationale": "one sentence"}'
+)
+"""The last line where answers are structured (shared/vlm/structured.py)."""
 
 
 def closing(form: Form, options: Sequence[Option] = (), *, speak: bool = False) -> str:
@@ -83,6 +91,8 @@ def _question(parts: PromptParts) -> str:
         lines += ["Options:", *(f"{option.key}. {option.text}" for option in parts.options)]
     if last := parts.closing or (_CLOSINGS[Form.MCQ] if parts.options else ""):
         lines += [last]
+    if parts.structured:
+        lines += [JSON_REPLY]
     return "\n".join(lines)
 
 

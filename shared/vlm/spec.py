@@ -39,15 +39,27 @@ class ModelSpec(BaseModel):
     prefix_budget_mb: Annotated[int, Field(ge=0)] = 1024
     """Room for the computed prefixes of all streams, MiB; the least recently used one goes first."""
 
+    answering: Literal["logits", "generate"] = "logits"
+    """`logits`: a label is read off one forward pass, with a calibrated confidence. `generate`: it is written, and read
+    from the text when scores are made; so it always is with providers, and wherever `structured` asks for JSON."""
+    structured: bool = False
+    """Answers are JSON: answer, confidence, evidence times, rationale (shared/vlm/structured.py)."""
+    thinking_tokens: Annotated[int, Field(ge=0)] | None = None
+    """Most tokens of thought before an answer, beside those of the reply; 0: told not to think; null: as the model
+    does by itself. Notes are written without."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens of one reply; null: what the caller asks for (64, of JSON 320)."""
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(max_length=4)] = ()
+    """A reply ends before the first of these texts."""
+    sampling_temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
+    """0 is greedy, or as greedy as a provider gets; null is not sent, for models that refuse the parameter. It is
+    about what is written: labels read off logits are never drawn."""
+    seed: int | None = None
+    """Of sampling, where the provider takes one (Anthropic does not); a local model draws by seed and question."""
+
     # What follows is for providers only (`openai`, `anthropic`, `google`), whose model is named by `path`.
     base_url: Annotated[str, Field(pattern=r"^https?://[^@?#\s]+$")] | None = None
     """Another server that speaks the provider's protocol; keys come from the environment, never from here."""
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Most tokens of one reply, thinking included; null: what the caller asks for (64)."""
-    sampling_temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
-    """0 is as greedy as a provider gets; null is not sent, for models that refuse the parameter."""
-    seed: int | None = None
-    """Of sampling, where the provider takes one (Anthropic does not)."""
     logprobs: bool = False
     """Ask for the probabilities of labels, where the provider's model gives them; else confidence is null."""
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
@@ -69,4 +81,12 @@ class ModelSpec(BaseModel):
             raise ValueError(f"device {self.device!r} and device_map {self.device_map!r}: give one of them")
         if self.random_weights is not None and (self.device_map is not None or self.quantization != "none"):
             raise ValueError("random_weights with device_map or quantization: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _answerable(self) -> Self:
+        if self.structured and self.stop:
+            raise ValueError(
+                f"structured with stop {list(self.stop)!r}: JSON has an end of its own, leave stop out"
+            )
         return self

@@ -19,7 +19,7 @@ from bench.data.ask import AskRules
 from bench.data.schema import Part
 from bench.run.yaml_source import YamlSource, read_yaml
 from shared.errors import ConfigError
-from shared.messages import Mode, NoteSpec, Profile, RecallSpec, Route, VideoSpec, WindowSpec
+from shared.messages import CacheSpec, Mode, NoteSpec, Profile, RecallSpec, Route, VideoSpec, WindowSpec
 from shared.routing import policy
 from shared.vlm.spec import ModelSpec
 
@@ -78,6 +78,8 @@ class SystemConfig(Section):
     """`probes`: an answer is forced at set times. `dense`: its state is followed tick by tick."""
     history: Literal["self", "oracle", "none"] = "self"
     """Earlier answers that a chain's later turns are told: the system's own, the right ones, or none."""
+    streaming_embed_cache: CacheSpec = CacheSpec()
+    """What is kept of a stream between questions."""
 
     @field_validator("route")
     @classmethod
@@ -164,6 +166,7 @@ class RunConfig(Section):
             s2=self.system.s2,
             notes=NoteSpec(enabled=self.memory.enabled, every_s=self.memory.every_s),
             recall=RecallSpec(enabled=self.memory.enabled, k=self.memory.k),
+            cache=self.system.streaming_embed_cache,
             credit=self.stream.credit,
         )
 

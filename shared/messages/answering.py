@@ -46,6 +46,14 @@ class Usage(Message):
     frames_encoded: int = 0
     frames_reused: int = 0
     """Frames whose embeddings were already cached."""
+    frames_reencoded: int = 0
+    """Of those encoded for this answer, the ones that this worker had encoded before."""
+    reused_tokens: int = 0
+    """Of the prompt's tokens, those that had been run before: they were not run for this answer."""
+    saved_s: float = 0.0
+    """Wall-clock seconds that encoding the reused frames and running the reused tokens had taken."""
+    cache_bytes: int = 0
+    """What is kept of this stream: encoded frames, and the computed prefix."""
     cost_usd: float | None = None
     """US dollars, by a provider's price table; null where nothing is paid, or no price is known."""
     retries: int = 0

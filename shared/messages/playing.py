@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shared.messages.base import Message, Opening, Seconds
+from shared.messages.remembering import NoteSpec, RecallSpec
 
 __all__ = [
+    "CacheSpec",
     "Close",
     "Credit",
     "Done",
@@ -17,13 +20,11 @@ __all__ = [
     "EventKind",
     "Grant",
     "Mode",
-    "NoteSpec",
     "Open",
     "OpenReply",
     "Place",
     "PlaceReply",
     "Profile",
-    "RecallSpec",
     "Resize",
     "VideoSpec",
     "WindowSpec",
@@ -81,20 +82,31 @@ class WindowSpec(Message):
         """How many frame indices back from the newest one a window can need."""
         return self.frames * self.stride + self.stride
 
+    @property
+    def alone(self) -> bool:
+        """Whether one of the frames is kept for the newest."""
+        return self.newest and self.stride > 1 and self.frames > 1
 
-class NoteSpec(Message):
-    """What S1 writes to memory by itself."""
+    @property
+    def at_least(self) -> int:
+        """How many frames of the grid are visible, at least, once the window has slid."""
+        taken = self.frames - self.alone
+        return taken - min(self.hop, taken) + 1
+
+
+class CacheSpec(Message):
+    """What the systems keep of what they have computed. The kept changes no answer; `prefill_stride`, by rounding."""
 
     enabled: bool = True
-    every_s: Annotated[float, Field(gt=0)] = 5.0
-    """Seconds of stream time between notes."""
-
-
-class RecallSpec(Message):
-    """What S2 reads from memory."""
-
-    enabled: bool = True
-    k: Annotated[int, Field(ge=1, le=64)] = 6
+    """Off: nothing is kept from one question to the next; the answers are the same, bit for bit."""
+    max_frames: Annotated[int, Field(ge=1)] = 1024
+    """Encoded frames kept of one stream; others are encoded again when a question needs them."""
+    kv_reuse: bool = True
+    """Keep what the language model has computed of a stream's prefix: system prompt and frames."""
+    prefill_stride: Annotated[int, Field(ge=1)] = 2
+    """The prefix grows by so many frames of the window at once."""
+    ahead: Literal["none", "s1", "both"] = "s1"
+    """Who computes the prefix before a question needs it: S1 as stream time goes on, S2 while memory is searched."""
 
 
 class Profile(Message):
@@ -106,6 +118,7 @@ class Profile(Message):
     s2: WindowSpec = WindowSpec(stride=5, newest=True)
     notes: NoteSpec = NoteSpec()
     recall: RecallSpec = RecallSpec()
+    cache: CacheSpec = CacheSpec()
     credit: Annotated[int, Field(ge=1)] = 64
     """Frames that the reader may be ahead of the owner (capacity mode)."""
 
@@ -117,7 +130,13 @@ class Profile(Message):
     @property
     def retain(self) -> int:
         """Frames behind the newest consumed one that the log must keep."""
-        return max(self.s1.reach, self.s2.reach)
+        reaches = [self.s1.reach, self.s2.reach]
+        if self.recall.reads and self.recall.frames:
+            reaches.append(self.recall.frames_kept)
+        if self.notes.writer == "on_change":
+            # A successor needs the frame of the tick before its first one.
+            reaches.append(math.ceil(2 * self.notes.every_s * self.video.fps) + 1)
+        return max(reaches)
 
 
 class Open(Message):

@@ -20,11 +20,10 @@ def window(newest: int, spec: WindowSpec) -> list[int]:
     """
     if newest < 0:
         return []
-    alone = spec.newest and spec.stride > 1 and spec.frames > 1
-    frames = spec.frames - alone
+    frames = spec.frames - spec.alone
     last = newest // spec.stride
     hop = min(spec.hop, frames)
     overflow = last + 1 - frames
     first = -(-overflow // hop) * hop if overflow > 0 else 0
     taken = [k * spec.stride for k in range(first, last + 1)]
-    return [*taken, newest] if alone and taken[-1] != newest else taken
+    return [*taken, newest] if spec.alone and taken[-1] != newest else taken

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from shared.vlm.base import Choice, Generated, Image, KeepsJpeg, PromptParts, Reuse, Spent, Turn, Unit, Vlm
+from shared.vlm.base import (
+    Choice,
+    Generated,
+    Image,
+    KeepsJpeg,
+    Prefills,
+    PromptParts,
+    Reuse,
+    Spent,
+    Turn,
+    Unit,
+    Vlm,
+)
 from shared.vlm.checkpoint import shipped
 from shared.vlm.registry import GROUP, Backend, backends, load_vlm
 from shared.vlm.spec import ModelSpec
@@ -15,6 +27,7 @@ __all__ = [
     "Image",  # RGB uint8 [h, w, 3]
     "KeepsJpeg",  # a model that takes frames as JPEG
     "ModelSpec",  # which model, and how
+    "Prefills",  # a model that keeps prefixes
     "PromptParts",  # what a prompt is made of
     "Reuse",  # keep a stream's prefix computed
     "Spent",  # what a provider's reply cost

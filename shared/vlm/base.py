@@ -23,6 +23,7 @@ __all__ = [
     "Generated",
     "Image",
     "KeepsJpeg",
+    "Prefills",
     "PromptParts",
     "Reuse",
     "Spent",
@@ -51,6 +52,8 @@ class Unit:
     """Which frame: part of any prefix key, since placeholder tokens are all alike."""
     jpeg: bytes = b""
     """The frame itself, where it is sent to a provider: there `feats` has no rows."""
+    took_s: float = 0.0
+    """Wall-clock seconds that its encoding took."""
 
 
 class Turn(NamedTuple):
@@ -66,7 +69,11 @@ class Reuse(NamedTuple):
     stream: str
     """Whose frames these are: prefixes of two streams are never mixed up."""
     stride: int = 1
-    """Extend the prefix behind every unit whose index closes a stride: a function of indices, never of load."""
+    """Extend the prefix behind every unit that closes a stride: a function of indices, never of load."""
+    every: int = 1
+    """The window takes the frames whose index is a multiple of this; any other one is never in the prefix."""
+    at_least: int = 1
+    """So many frames are always there once the window has slid: they are run at once, not stride by stride."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,12 @@ class PromptParts:
     """In time order."""
     reuse: Reuse | None = None
     """Null: one plain forward pass."""
+    key: str = ""
+    """Of the question: where words are drawn, a rerun of it draws the same."""
+    structured: bool = False
+    """The reply is to be JSON (shared/vlm/structured.py)."""
+    think: bool | None = None
+    """Whether the model may think first, if its settings give it tokens for that."""
 
     @property
     def choices(self) -> list[str]:
@@ -94,12 +107,6 @@ class PromptParts:
         return list(self.labels) or [option.key for option in self.options]
 
 
-    key: str = ""
-    """Of the question: where words are drawn, a rerun of it draws the same."""
-    structured: bool = False
-    """The reply is to be JSON (shared/vlm/structured.py)."""
-    think: bool | None = None
-    """Whether the model may think first, if its settings give it tokens for that."""
 class Choice(NamedTuple):
     """The outcome of choosing among labels."""
 
@@ -140,6 +147,10 @@ class Generated(NamedTuple):
     probs: Mapping[str, float] = {}
     """By label of `PromptParts.choices`, where the answer began with one and its probability is known; else empty."""
     spent: Spent = Spent()
+    reused_s: float = 0.0
+    """Wall-clock seconds that computing the reused tokens had taken."""
+    thought: str = ""
+    """What the model wrote before its answer; no part of `text`. Its tokens are among `output_tokens`."""
 
 
 class Vlm(Protocol):
@@ -147,10 +158,6 @@ class Vlm(Protocol):
 
     name: str
     """For records and manifests."""
-    reused_s: float = 0.0
-    """Wall-clock seconds that computing the reused tokens had taken."""
-    thought: str = ""
-    """What the model wrote before its answer; no part of `text`. Its tokens are among `output_tokens`."""
     fingerprint: str
     """Short hash of weights and settings: two workers with one fingerprint answer alike."""
     unit_frames: int
@@ -176,4 +183,21 @@ class KeepsJpeg(Protocol):
 
     def keep(self, jpeg: bytes, t: float, index: int) -> Unit:
         """The unit of a frame."""
+        ...
+
+
+@runtime_checkable
+class Prefills(Protocol):
+    """A `Vlm` that keeps what it computes of a stream's prefix, where `PromptParts.reuse` asks for it."""
+
+    def prefill(self, parts: PromptParts) -> None:
+        """Compute the prefix as far as its units close a stride; done already, it costs nothing."""
+        ...
+
+    def forget(self, stream: str) -> None:
+        """Let go of a stream's prefix."""
+        ...
+
+    def kept_bytes(self, stream: str) -> int:
+        """What is held for a stream."""
         ...

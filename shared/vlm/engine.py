@@ -8,6 +8,7 @@ no answer depends on another.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from shared.errors import ModelError, OutOfMemory
+from shared.telemetry import counter
 from shared.vlm import prompt as wording
 from shared.vlm.adapter import FamilyAdapter
 from shared.vlm.base import Choice, Generated, Image, PromptParts, Unit
@@ -29,6 +31,8 @@ from shared.vlm.prefix import Held, PrefixStore, cuts, fork, identity, nbytes
 from shared.vlm.spec import ModelSpec
 
 __all__ = ["LocalVlm", "Prompt"]
+
+_ENCODED = counter("encoder_calls_total", "Runs of a vision tower, warming up included", "model")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class _Started(NamedTuple):
     """`[vocabulary]` behind its last token."""
     reused: int
     """Tokens that were not run for it."""
+    reused_s: float
+    """Seconds that running those had taken."""
 
 
 class LocalVlm:
@@ -89,7 +95,10 @@ class LocalVlm:
                 f"{len(frames)} frames for a unit of model {self.name!r}: it takes {self.unit_frames}"
             )
         with self._working("encoding a frame"):
-            return self.adapter.encode(frames, times, index)
+            unit = self.adapter.encode(frames, times, index)
+            self._settle()
+        _ENCODED.labels(self.name).inc()
+        return unit
 
     def choose(self, parts: PromptParts) -> Choice:
         """Answer by the logits of `parts.choices` in one forward pass."""
@@ -104,7 +113,11 @@ class LocalVlm:
             probs = torch.softmax(scores / heat, 0).tolist()
         best = max(range(len(labels)), key=probs.__getitem__)
         return Choice(
-            labels[best], dict(zip(labels, probs, strict=True)), started.prompt.length, started.reused
+            labels[best],
+            dict(zip(labels, probs, strict=True)),
+            started.prompt.length,
+            started.reused,
+            started.reused_s,
         )
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
@@ -122,12 +135,21 @@ class LocalVlm:
                 logits = self.forward(step, cache)
             with self._text_lock:
                 text = self._tokenizer.decode(out, skip_special_tokens=True)
-        return Generated(text.strip(), prompt.length, len(out), started.reused)
+        return Generated(text.strip(), prompt.length, len(out), started.reused, reused_s=started.reused_s)
 
     def prefill(self, parts: PromptParts) -> None:
         """Compute the prefix of `parts.reuse` as far as its units close a stride; done already, it costs nothing."""
         with self._working("prefilling a prefix"):
-            self._grown(self.assemble(parts), parts)
+            prompt = self.assemble(parts)
+            self._grown(prompt, parts, self._found(prompt, parts))
+
+    def forget(self, stream: str) -> None:
+        """Let go of a stream's prefix."""
+        self.prefixes.forget(stream)
+
+    def kept_bytes(self, stream: str) -> int:
+        """Bytes of a stream's prefix."""
+        return self.prefixes.size_of(stream)
 
     def logits(self, parts: PromptParts) -> Tensor:
         """Logits `[vocabulary]` behind a whole prompt; by the stream's prefix where `parts.reuse` asks for it."""
@@ -136,20 +158,27 @@ class LocalVlm:
     def _start(self, parts: PromptParts, *, goes_on: bool) -> _Started:
         """The prompt up to its last token: from the stream's prefix, or in one plain forward pass."""
         prompt = self.assemble(parts)
-        held = self._grown(prompt, parts)
+        found = self._found(prompt, parts)
+        held = self._grown(prompt, parts, found)
         if held is None:
             cache = self._empty() if goes_on else None
-            return _Started(prompt, cache, self.forward(prompt, cache), 0)
+            return _Started(prompt, cache, self.forward(prompt, cache), 0, 0.0)
         rest = prompt.part(slice(len(held.key), None), slice(held.units, None))
         cache = fork(held.cache)
-        return _Started(prompt, cache, self.forward(rest, cache), len(held.key))
+        before, took_s = (len(found.key), found.took_s) if found else (0, 0.0)
+        return _Started(prompt, cache, self.forward(rest, cache), before, took_s)
 
-    def _grown(self, prompt: Prompt, parts: PromptParts) -> Held | None:
+    def _found(self, prompt: Prompt, parts: PromptParts) -> Held | None:
+        """What is held of the stream's prefix."""
+        if parts.reuse is None:
+            return None
+        return self.prefixes.find(parts.reuse.stream, prompt.key, prompt.positions)
+
+    def _grown(self, prompt: Prompt, parts: PromptParts, held: Held | None) -> Held | None:
         """The stream's prefix, extended chunk by chunk as far as the prompt's units close a stride."""
         if parts.reuse is None:
             return None
-        held = self.prefixes.find(parts.reuse.stream, prompt.key, prompt.positions)
-        for units, tokens in cuts(prompt.ids, self.adapter.placeholder, parts.units, parts.reuse.stride):
+        for units, tokens in cuts(prompt.ids, self.adapter.placeholder, parts.units, parts.reuse):
             if held is None or units > held.units:
                 held = self._extended(prompt, held, units, tokens)
                 self.prefixes.keep(parts.reuse.stream, held)
@@ -159,12 +188,20 @@ class LocalVlm:
         return DynamicCache(config=self.model.config.get_text_config())
 
     def _extended(self, prompt: Prompt, held: Held | None, units: int, tokens: int) -> Held:
-        done, before = (held.units, len(held.key)) if held else (0, 0)
+        done, before, took_s = (held.units, len(held.key), held.took_s) if held else (0, 0, 0.0)
+        started = time.perf_counter()
         cache = fork(held.cache) if held else self._empty()
         self.forward(prompt.part(slice(before, tokens), slice(done, units)), cache)
         newest = prompt.units[units - 1].index
         key, positions = prompt.key[:tokens], prompt.positions[..., :tokens]
-        return Held(key, positions, units, newest, cache, nbytes(cache))
+        self._settle()
+        took_s += time.perf_counter() - started
+        return Held(key, positions, units, newest, cache, nbytes(cache), took_s)
+
+    def _settle(self) -> None:
+        """Wait until what was asked of a GPU is done: whoever times it wants that."""
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize(self.model.device)
 
     def assemble(self, parts: PromptParts) -> Prompt:
         """Render and tokenise a prompt, with each placeholder widened to its unit's rows."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from shared.vlm.base import Unit
+from shared.vlm.base import Reuse, Unit
 
 __all__ = ["Held", "PrefixStats", "PrefixStore", "cuts", "fork", "identity", "nbytes"]
 
@@ -41,6 +41,8 @@ class Held:
     """Never written again."""
     size: int
     """Bytes."""
+    took_s: float = 0.0
+    """Wall-clock seconds that computing all of it took."""
 
 
 class PrefixStats(NamedTuple):
@@ -100,6 +102,11 @@ class PrefixStore:
             self._held.clear()
             self._size = 0
 
+    def size_of(self, stream: str) -> int:
+        """Bytes held for a stream."""
+        with self._lock:
+            return held.size if (held := self._held.get(stream)) else 0
+
     def stats(self) -> PrefixStats:
         """What is held now."""
         with self._lock:
@@ -129,15 +136,27 @@ def identity(ids: Tensor, placeholder: int, units: Sequence[Unit]) -> Tensor:
     return key
 
 
-def cuts(ids: Tensor, placeholder: int, units: Sequence[Unit], stride: int) -> list[tuple[int, int]]:
-    """Where chunks end: (units, tokens) behind each unit whose index closes a stride, in order."""
+def cuts(ids: Tensor, placeholder: int, units: Sequence[Unit], reuse: Reuse) -> list[tuple[int, int]]:
+    """Where chunks end: (units, tokens) behind each unit that closes a stride, in order.
+
+    A window that has slid begins with one chunk of what is always in it. So where a chunk ends depends on the first
+    unit's index and the chunk's own last one, never on how far the window has grown since.
+    """
     places = (ids[0] == placeholder).nonzero()[:, 0].tolist()
+    lowest = _first_end(units, reuse)
     found, row = [], 0
     for number, unit in enumerate(units, start=1):
         row += len(unit.feats)
-        if (unit.index + 1) % stride == 0:
+        taken, between = divmod(unit.index, reuse.every)
+        if not between and taken >= lowest and (taken + 1) % reuse.stride == 0:
             found.append((number, places[row - 1] + 1))
     return found
+
+
+def _first_end(units: Sequence[Unit], reuse: Reuse) -> int:
+    """The earliest place, in taken frames, at which a chunk may end."""
+    first = units[0].index // reuse.every if units else 0
+    return first + max(0, reuse.at_least - reuse.stride) if first else 0
 
 
 def fork(cache: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from shared.messages import Draft, Form, Note, Option, Question, Usage
 from shared.perception.sparing import spare
 from shared.perception.standing import said_yes
 from shared.video import Frame, decode_jpeg
-from shared.vlm import Generated, KeepsJpeg, PromptParts, Turn, Unit, Vlm
+from shared.vlm import Generated, KeepsJpeg, PromptParts, Reuse, Turn, Unit, Vlm
 from shared.vlm.prompt import DESCRIBE, YES_NO, answer_labels, closing
 
 __all__ = ["MAX_ANSWER_TOKENS", "encode_frames", "respond", "warm_up"]
@@ -26,7 +28,13 @@ def encode_frames(vlm: Vlm, frames: Sequence[Frame]) -> list[Unit]:
     """One unit a frame, each encoded alone. Blocks; raises `VideoError` or `ModelError`."""
     if isinstance(vlm, KeepsJpeg):
         return [vlm.keep(frame.jpeg, frame.t, frame.index) for frame in frames]
-    return [vlm.encode([decode_jpeg(frame.jpeg)], [frame.t], frame.index) for frame in frames]
+    return [_encoded(vlm, frame) for frame in frames]
+
+
+def _encoded(vlm: Vlm, frame: Frame) -> Unit:
+    started = time.perf_counter()
+    unit = vlm.encode([decode_jpeg(frame.jpeg)], [frame.t], frame.index)
+    return replace(unit, took_s=time.perf_counter() - started)
 
 
 def respond(
@@ -39,20 +47,22 @@ def respond(
     frames_encoded: int = 0,
     frames_reused: int = 0,
     partial: str = "",
+    reuse: Reuse | None = None,
 ) -> Draft:
     """Answer from exactly these units and notes, in the order given; blocks, raises `ModelError`.
 
     Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, if the model gives
     them; else by greedy generation. A tick of a standing `speak` question is answered yes or no; who says yes and
     has not `spoke` just before speaks, and says what there is to say where the form wants words.
+    With `reuse` the stream's computed prefix serves, as far as the model keeps one.
     When memory runs out it is asked once more with the newer half of the units: `partial` then says `oom_retry`.
     """
     speaks = question.standing is not None and question.standing.kind == "speak"
     notes = [note for note in notes if note.t_start >= question.view_from]
 
     def answered(seen: Sequence[Unit]) -> Draft:
-        draft = _said(vlm, _parts(seen, question, notes, speak=speaks))
-        return _spoken(vlm, seen, question, notes, draft, spoke=spoke) if speaks else draft
+        draft = _said(vlm, _parts(seen, question, notes, reuse, speak=speaks))
+        return _spoken(vlm, seen, question, notes, reuse, draft, spoke=spoke) if speaks else draft
 
     draft, units, spared = spare(answered, units)
     return draft.model_copy(
@@ -73,7 +83,12 @@ def respond(
 
 
 def _parts(
-    units: Sequence[Unit], question: Question, notes: Sequence[Note], *, speak: bool = False
+    units: Sequence[Unit],
+    question: Question,
+    notes: Sequence[Note],
+    reuse: Reuse | None,
+    *,
+    speak: bool = False,
 ) -> PromptParts:
     if question.form is Form.MCQ and not question.options:
         raise ModelError(
@@ -88,6 +103,7 @@ def _parts(
         closing(question.form, question.options, speak=speak),
         answer_labels(question.form, question.options, speak=speak),
         question.events,
+        reuse,
     )
 
 
@@ -96,19 +112,26 @@ def _said(vlm: Vlm, parts: PromptParts) -> Draft:
 
 
 def _spoken(
-    vlm: Vlm, units: Sequence[Unit], question: Question, notes: Sequence[Note], draft: Draft, *, spoke: bool
+    vlm: Vlm,
+    units: Sequence[Unit],
+    question: Question,
+    notes: Sequence[Note],
+    reuse: Reuse | None,
+    draft: Draft,
+    *,
+    spoke: bool,
 ) -> Draft:
     """The rising edge speaks; `choice` stays yes or no, so that the next tick can tell."""
     speak = said_yes(draft) and not spoke
     draft = draft.model_copy(update={"speak": speak})
     if not speak or question.form is not Form.EMIT:
         return draft
-    words = _write(vlm, _parts(units, question, notes))
+    words = _write(vlm, _parts(units, question, notes, reuse))
     return draft.model_copy(update={"raw": words.raw, "usage": _both(draft.usage, words.usage)})
 
 
 def _both(first: Usage, second: Usage) -> Usage:
-    names = ("prompt_tokens", "output_tokens", "retries", "retry_s")
+    names = ("prompt_tokens", "output_tokens", "reused_tokens", "saved_s", "retries", "retry_s")
     update: dict[str, object] = {name: getattr(first, name) + getattr(second, name) for name in names}
     costs = [usage.cost_usd for usage in (first, second) if usage.cost_usd is not None]
     update |= {"cost_usd": sum(costs) if costs else None, "stop": second.stop or first.stop}
@@ -123,7 +146,12 @@ def _gives_logits(vlm: Vlm) -> bool:
 def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
     choice = vlm.choose(parts)
     probs = {label: round(p, 4) for label, p in choice.probs.items()}
-    usage = Usage(prompt_tokens=choice.prompt_tokens, output_tokens=1)
+    usage = Usage(
+        prompt_tokens=choice.prompt_tokens,
+        output_tokens=1,
+        reused_tokens=choice.reused_tokens,
+        saved_s=choice.reused_s,
+    )
     return Draft(
         raw=choice.label, choice=choice.label, confidence=probs[choice.label], probs=probs, usage=usage
     )
@@ -138,7 +166,13 @@ def _write(vlm: Vlm, parts: PromptParts) -> Draft:
 
 
 def _usage(text: Generated) -> Usage:
-    return Usage(prompt_tokens=text.prompt_tokens, output_tokens=text.output_tokens, **text.spent._asdict())
+    return Usage(
+        prompt_tokens=text.prompt_tokens,
+        output_tokens=text.output_tokens,
+        reused_tokens=text.reused_tokens,
+        saved_s=text.reused_s,
+        **text.spent._asdict(),
+    )
 
 
 def _yes_or_no(text: str) -> str | None:

@@ -118,21 +118,26 @@ def _bytes(count: int) -> str:
 
 @app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(help="owner/name on the hub.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="owner/name on the hub or on ModelScope.", show_default=False)],
     to: Annotated[str, typer.Option(help="The folder that its files are put in.", show_default=False)],
-    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit; by default main.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="A branch, tag or commit; by default main (ModelScope: master).")
+    ] = None,
+    source: Annotated[str, typer.Option(help="hub or modelscope.")] = "hub",
 ) -> None:
-    """Fetch a model's files for offline use: vision-language models and encoders.
+    """Fetch a model's files for offline use: vision-language models, encoders of notes, routers.
 
-    Started again, it keeps the files that are whole, and fetches the others.
+    Started again, it keeps the files that are whole, and goes on with the others.
 
-    HF_ENDPOINT names another hub or mirror, HF_TOKEN is for gated models. Free space is looked at first.
+    Hub: HF_ENDPOINT names another hub or mirror, HF_TOKEN is for gated models. ModelScope: MODELSCOPE_DOMAIN and
+    MODELSCOPE_API_TOKEN. Free space is looked at first.
 
     Example: dsb models fetch HuggingFaceTB/SmolVLM2-256M-Video-Instruct --to models/smolvlm
     """
     from pathlib import Path
 
-    from bench.fetch import fetch_model
+    from bench.fetch import fetch_model, source_named
 
-    done = fetch_model(name, Path(to).expanduser(), revision=revision)
+    place = source_named(source)
+    done = fetch_model(name, Path(to).expanduser(), revision=revision, source=place)
     typer.echo(f"{done.files} files, {_bytes(done.size)}, of {name} at {done.revision[:12]} in {done.folder}")

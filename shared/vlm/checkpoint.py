@@ -21,6 +21,9 @@ __all__ = ["Checkpoint", "fingerprint", "open_checkpoint", "shipped"]
 
 _NOT_HASHED = ("dsb.json", "dsb-fetch.json")
 _SHAPES = ("attn_implementation", "device_map", "quantization")
+_ANSWERS = (
+    "answering", "structured", "thinking_tokens", "max_tokens", "stop", "sampling_temperature", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,14 +111,14 @@ def fingerprint(checkpoint: Checkpoint, spec: ModelSpec, *, wording: str) -> str
             with path.open("rb") as file:
                 digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     heat = [checkpoint.temperature, checkpoint.word_temperature]
-    placement = spec.model_dump(include=set(_SHAPES), exclude_defaults=True)
+    further = spec.model_dump(include={*_SHAPES, *_ANSWERS}, exclude_defaults=True)
     settings = [
         spec.backend,
         spec.dtype,
         spec.random_weights,
         *heat,
         wording,
-        *([placement] if placement else []),
+        *([further] if further else []),
     ]
     digest.update(json.dumps(settings, sort_keys=True).encode())
     return digest.hexdigest()[:16]

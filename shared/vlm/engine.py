@@ -1,4 +1,4 @@
-"""The engine of local models: prompts assembled from cached units, label logits, greedy decoding.
+"""The engine of local models: prompts assembled from cached units, run from cached prefixes, and answered.
 
 It knows no family: that is the adapter's. It always passes explicit positions, and all it keeps of a stream is
 a prefix that is looked up by frame identity, so calls of different streams can be interleaved. Batch size is 1:
@@ -7,7 +7,6 @@ no answer depends on another.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +21,9 @@ from shared.errors import ModelError, OutOfMemory
 from shared.telemetry import counter
 from shared.vlm import prompt as wording
 from shared.vlm.adapter import FamilyAdapter
+from shared.vlm.answers import Answerer, Begun
 from shared.vlm.base import Choice, Generated, Image, PromptParts, Unit
 from shared.vlm.checkpoint import Checkpoint, fingerprint
-from shared.vlm.labels import label_tokens
 from shared.vlm.loading import Parts
 from shared.vlm.placement import out_of_memory
 from shared.vlm.prefix import Held, PrefixStore, cuts, fork, identity, nbytes
@@ -74,19 +73,16 @@ class _Started(NamedTuple):
 class LocalVlm:
     """A `Vlm` that runs here, through transformers."""
 
-    label_logits = True
-
     def __init__(self, checkpoint: Checkpoint, spec: ModelSpec, parts: Parts, adapter: FamilyAdapter) -> None:
         self.name = checkpoint.name
         self.fingerprint = fingerprint(checkpoint, spec, wording=wording.SYSTEM + wording.DESCRIBE)
         self.unit_frames = adapter.unit_frames
         self.adapter = adapter
-        self._temperature, self._word_temperature = checkpoint.temperature, checkpoint.word_temperature
+        self.label_logits, self.structured = spec.answering == "logits", spec.structured
         self.model, self._tokenizer = parts.model, parts.tokenizer
         self._limit = int(self.model.config.get_text_config().max_position_embeddings)
-        self._ends = _end_tokens(parts)
+        self._answers = Answerer(checkpoint, spec, parts, limit=self._limit)
         self.prefixes = PrefixStore(spec.prefix_budget_mb << 20)
-        self._text_lock = threading.Lock()  # fast tokenizers refuse concurrent use of one object
 
     def encode(self, frames: Sequence[Image], times: Sequence[float], index: int) -> Unit:
         """Run the vision tower once on `unit_frames` frames (RGB, `[h, w, 3]`), batch size 1."""
@@ -101,41 +97,20 @@ class LocalVlm:
         return unit
 
     def choose(self, parts: PromptParts) -> Choice:
-        """Answer by the logits of `parts.choices` in one forward pass."""
-        labels = parts.choices
+        """Answer by the logits of `parts.choices`: in one forward pass, or behind a thought."""
+        parts = self._answers.settled(parts)
         with self._working("choosing an option"):
-            started = self._start(parts, goes_on=False)
-            with self._text_lock:
-                tokens = label_tokens(self._tokenizer, labels)
-            logits = started.logits.float()
-            scores = torch.stack([logits[ids].logsumexp(0) for ids in tokens])
-            heat = self._word_temperature if wording.has_words(labels) else self._temperature
-            probs = torch.softmax(scores / heat, 0).tolist()
-        best = max(range(len(labels)), key=probs.__getitem__)
-        return Choice(
-            labels[best],
-            dict(zip(labels, probs, strict=True)),
-            started.prompt.length,
-            started.reused,
-            started.reused_s,
-        )
+            return self._answers.choose(parts, self._begun(parts, goes_on=bool(parts.think)))
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
-        """Answer freely, greedily, until an end token, `max_new_tokens` or the end of the model's context."""
+        """Answer in writing, as the settings say: greedily unless they name a sampling temperature.
+
+        Ends with an end token, a stop text, complete JSON, `max_new_tokens` (or the settings' limit), or the context.
+        """
+        parts = self._answers.settled(parts)
         with self._working("generating text"):
-            started = self._start(parts, goes_on=True)
-            prompt, cache, logits = started.prompt, started.cache, started.logits
-            room = min(max_new_tokens, self._limit - prompt.length)
-            position, out = prompt.positions[..., -1:], list[int]()
-            while len(out) < room and (token := int(logits.argmax())) not in self._ends:
-                out.append(token)
-                position = position + 1
-                one = torch.tensor([[token]], device=prompt.ids.device)
-                step = Prompt(one, position, (), one[0])
-                logits = self.forward(step, cache)
-            with self._text_lock:
-                text = self._tokenizer.decode(out, skip_special_tokens=True)
-        return Generated(text.strip(), prompt.length, len(out), started.reused, reused_s=started.reused_s)
+            begun = self._begun(parts, goes_on=True)
+            return self._answers.written(parts, begun, max_new_tokens=max_new_tokens)
 
     def prefill(self, parts: PromptParts) -> None:
         """Compute the prefix of `parts.reuse` as far as its units close a stride; done already, it costs nothing."""
@@ -154,6 +129,20 @@ class LocalVlm:
     def logits(self, parts: PromptParts) -> Tensor:
         """Logits `[vocabulary]` behind a whole prompt; by the stream's prefix where `parts.reuse` asks for it."""
         return self._start(parts, goes_on=False).logits
+
+    def _begun(self, parts: PromptParts, *, goes_on: bool) -> Begun:
+        """A prompt that was run, with what puts tokens behind it at the positions that follow."""
+        started = self._start(parts, goes_on=goes_on)
+        ids, last = started.prompt.ids, started.prompt.positions[..., -1:]
+
+        def run(tokens: Sequence[int]) -> Tensor:
+            nonlocal last
+            positions = last + torch.arange(1, len(tokens) + 1, device=last.device)
+            last = positions[..., -1:]
+            given = torch.tensor([list(tokens)], device=ids.device)
+            return self.forward(Prompt(given, positions, (), given[0]), started.cache)
+
+        return Begun(ids[0].tolist(), started.logits, run, started.reused, started.reused_s)
 
     def _start(self, parts: PromptParts, *, goes_on: bool) -> _Started:
         """The prompt up to its last token: from the stream's prefix, or in one plain forward pass."""
@@ -207,8 +196,8 @@ class LocalVlm:
         """Render and tokenise a prompt, with each placeholder widened to its unit's rows."""
         units = [*parts.units, *self.adapter.tail()]
         widths = iter([len(unit.feats) for unit in units])
-        with self._text_lock:
-            raw = self._tokenize(self.adapter.prompt(parts))
+        with self._answers.lock:
+            raw = self._tokenize(self._answers.opened(self.adapter.prompt(parts), parts))
         ids = [
             i for token in raw for i in [token] * (next(widths) if token == self.adapter.placeholder else 1)
         ]
@@ -256,9 +245,3 @@ class LocalVlm:
             raise OutOfMemory(
                 f"model {self.name!r} failed at {doing}: out of memory: use a smaller window, dtype or model"
             ) from error
-
-
-def _end_tokens(parts: Parts) -> frozenset[int]:
-    listed = getattr(parts.model.generation_config, "eos_token_id", None)
-    ends = listed if isinstance(listed, list) else [listed]
-    return frozenset(int(token) for token in [*ends, parts.tokenizer.eos_token_id] if token is not None)

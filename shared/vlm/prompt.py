@@ -14,7 +14,7 @@ from shared.vlm.base import PromptParts
 
 __all__ = [
     "DESCRIBE", "JSON_REPLY", "SYSTEM", "THINK_FIRST", "WAIT",
-    "answer_labels", "closing", "has_words", "messages", "note_line", "plain", "stamp",
+    "answer_labels", "closing", "has_words", "last_line", "messages", "note_line", "plain", "stamp",
 ]  # fmt: skip
 
 SYSTEM = "You watch a live video. Answer from what you have seen so far."
@@ -89,11 +89,16 @@ def _question(parts: PromptParts) -> str:
     lines += [f"Question: {parts.question}"]
     if parts.options:
         lines += ["Options:", *(f"{option.key}. {option.text}" for option in parts.options)]
-    if last := parts.closing or (_CLOSINGS[Form.MCQ] if parts.options else ""):
+    if last := last_line(parts):
         lines += [last]
     if parts.structured:
         lines += [JSON_REPLY]
     return "\n".join(lines)
+
+
+def last_line(parts: PromptParts) -> str:
+    """What says how to answer; empty for a free answer."""
+    return parts.closing or (_CLOSINGS[Form.MCQ] if parts.options else "")
 
 
 def messages(parts: PromptParts, *, system: str = SYSTEM) -> list[dict[str, Any]]:

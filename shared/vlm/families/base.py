@@ -73,7 +73,11 @@ class ChatAdapter:
                 item["text"] = item["text"].replace(self._slot, self._slot.strip("<>|"))
             else:
                 item["type"] = self.modality
-        text: str = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        # Templates that know the name open or close a thought by it; others pass it over.
+        thinking = {} if parts.think is None else {"enable_thinking": parts.think}
+        text: str = self._tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=True, **thinking
+        )
         if (slots := text.count(self._slot)) != len(parts.units):
             raise ModelError(
                 f"the chat template renders {slots} {self._slot} for {len(parts.units)} frames: "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shared.memory.encoder import Encoder, Vector, load_encoder
 from shared.memory.memory import Memory, note_id, open_memory
-from shared.memory.store import Candidate, Point, VectorStore, open_store
+from shared.memory.store import Candidate, Point, VectorStore, Where, open_store
 
 __all__ = [
     "Candidate",  # a point that a store found
@@ -16,6 +16,7 @@ __all__ = [
     "Point",  # a note with its vector, as a store keeps it
     "Vector",  # float32 `[dim]`
     "VectorStore",  # what an engine has to do
+    "Where",  # which notes a search may find
     "load_encoder",  # by name, path or hub name
     "note_id",  # the id of a note, the same for each repetition of its write
     "open_memory",  # from a store's URL and an encoder's name

@@ -14,14 +14,14 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import qdrant_edge as qe
 
 from shared.errors import StoreError
 from shared.memory.encoder import Vector
-from shared.memory.store import Candidate, Point, note_of, payload_of
+from shared.memory.store import RUNS, STORED_AT, Candidate, Point, Where, note_of, payload_of
 
 __all__ = ["EdgeStore"]
 
@@ -57,42 +57,48 @@ class EdgeStore:
         rows = [qe.Point(point.id, point.vector.tolist(), payload_of(point.note)) for point in points]
         self._do(lambda: self._shard.update(qe.UpdateOperation.upsert_points(rows)))
 
-    def nearest(
-        self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
-    ) -> list[Candidate]:
+    def nearest(self, vector: Vector, where: Where, *, limit: int) -> list[Candidate]:
         """Find the `limit` best by a full scan of the opening."""
         request = qe.QueryRequest(
             limit=limit,
             query=qe.Query.Nearest(vector.tolist()),
-            filter=qe.Filter(
-                must=[
-                    qe.FieldCondition("opening", match=qe.MatchValue(opening)),
-                    qe.FieldCondition("scope", match=qe.MatchValue(scope)),
-                    qe.FieldCondition("t_end", range=qe.RangeFloat(lte=t_max)),
-                ]
-            ),
+            filter=_causal(where),
             params=qe.SearchParams(exact=True),
             with_payload=True,
             with_vector=True,
         )
-        return [
-            Candidate(
-                str(hit.id), hit.score, np.asarray(hit.vector, dtype=np.float32), note_of(hit.payload or {})
-            )
-            for hit in self._do(lambda: self._shard.query(request))
-        ]
+        return [_candidate(hit, hit.score) for hit in self._do(lambda: self._shard.query(request))]
 
-    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
+    def latest(self, where: Where, *, limit: int) -> list[Candidate]:
+        """Read the `limit` newest."""
+        request = qe.ScrollRequest(
+            limit=limit,
+            filter=_causal(where),
+            order_by=qe.OrderBy("t_end", qe.Direction.Desc),
+            with_payload=True,
+            with_vector=True,
+        )
+        found, _ = self._do(lambda: self._shard.scroll(request))
+        return [_candidate(record, 0.0) for record in found]
+
+    def delete(
+        self, *, run: str | None = None, opening: str | None = None, before: float | None = None
+    ) -> None:
         """Remove what matches all that is given."""
-        chosen = _filter(run, opening)
+        chosen = _filter(run, opening, before)
         if chosen is None:
-            raise StoreError("delete needs a run or an opening: name at least one")
+            raise StoreError("delete needs a run, an opening or a time: name at least one")
         self._do(lambda: self._shard.update(qe.UpdateOperation.delete_points_by_filter(chosen)))
 
     def count(self, *, run: str | None = None, opening: str | None = None) -> int:
         """Count what matches."""
         request = qe.CountRequest(exact=True, filter=_filter(run, opening))
         return self._do(lambda: self._shard.count(request))
+
+    def runs(self) -> dict[str, int]:
+        """Count by run."""
+        request = qe.FacetRequest("run_id", limit=RUNS, exact=True)
+        return {str(hit.value): hit.count for hit in self._do(lambda: self._shard.facet(request)).hits}
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -141,7 +147,7 @@ def _open(folder: Path, dim: int) -> qe.EdgeShard:
         for key in _KEYWORDS:
             params = qe.KeywordIndexParams(is_tenant=True if key == "opening" else None)
             shard.update(qe.UpdateOperation.create_field_index(key, params))
-        for key in ("t_start", "t_end"):
+        for key in ("t_start", "t_end", STORED_AT):
             shard.update(qe.UpdateOperation.create_field_index(key, qe.FloatIndexParams()))
         return shard
 
@@ -149,13 +155,33 @@ def _open(folder: Path, dim: int) -> qe.EdgeShard:
     return _guard(work, f"edge store {folder} can't be opened", "choose another folder, or remove this one")
 
 
-def _filter(run: str | None, opening: str | None) -> qe.Filter | None:
+def _candidate(found: Any, score: float) -> Candidate:
+    vector = np.asarray(found.vector, dtype=np.float32)
+    return Candidate(str(found.id), score, vector, note_of(found.payload or {}))
+
+
+def _causal(where: Where) -> qe.Filter:
+    must: list[qe.ConditionType] = [
+        qe.FieldCondition("opening", match=qe.MatchValue(where.opening)),
+        qe.FieldCondition("scope", match=qe.MatchValue(where.scope)),
+        qe.FieldCondition("t_end", range=qe.RangeFloat(lte=where.t_max)),
+    ]
+    if where.t_min > 0:
+        must.append(qe.FieldCondition("t_start", range=qe.RangeFloat(gte=where.t_min)))
+    if where.kinds:
+        must.append(qe.FieldCondition("kind", match=qe.MatchAny(list(where.kinds))))
+    return qe.Filter(must=must)
+
+
+def _filter(run: str | None, opening: str | None, before: float | None = None) -> qe.Filter | None:
     wanted = {"run_id": run, "opening": opening}
     must: list[qe.ConditionType] = [
         qe.FieldCondition(key, match=qe.MatchValue(value))
         for key, value in wanted.items()
         if value is not None
     ]
+    if before is not None:
+        must.append(qe.FieldCondition(STORED_AT, range=qe.RangeFloat(lt=before)))
     return qe.Filter(must=must) if must else None
 
 

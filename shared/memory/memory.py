@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from shared.memory.encoder import Encoder, Vector, load_encoder
-from shared.memory.store import Candidate, Point, VectorStore, collection_name, open_store
+from shared.memory.ranking import rank
+from shared.memory.store import Candidate, Point, VectorStore, Where, collection_name, open_store
 from shared.messages import Hit, Note, Search, SearchReply
 
 __all__ = ["Memory", "note_id", "open_memory"]
 
 _NAMESPACE = uuid.UUID("a2b60c0e-6a0f-5d3e-9c37-2f7a54b5b1d8")
-_DIGITS = 5
 _MARGIN = 1e-4
 """More than the rounding of scores and an engine's float error together: what is further below can't tie."""
 _SPARE = 16
@@ -47,19 +45,29 @@ class Memory:
             self._store.upsert(list(points.values()))
 
     def search(self, query: Search) -> SearchReply:
-        """Find the `k` notes most similar to the text, of one opening and scope, that ended by `t_max`."""
+        """Find the `k` notes that fit the text best and the `recent` newest; encodes nothing where `k` is 0."""
         began = time.perf_counter()
-        vector = self._encoder.encode(query.text)
+        vector = self._encoder.encode(query.text) if query.k else None
         encoded = time.perf_counter()
-        hits = [_hit(candidate, vector) for candidate in self._candidates(vector, query)]
-        hits.sort(key=lambda hit: (-hit.score, hit.note.t_end, hit.id))
+        where = Where(query.opening, query.t_max, query.scope, query.t_min, query.kinds)
+        hits = [] if vector is None else rank(self._similar(vector, where, query), vector, query)
+        known = {hit.id for hit in hits}
+        newest = [hit for hit in self._newest(where, query.recent) if hit.id not in known]
         return SearchReply(
-            hits=tuple(hits[: query.k]), encode_s=encoded - began, search_s=time.perf_counter() - encoded
+            hits=(*hits, *newest), encode_s=encoded - began, search_s=time.perf_counter() - encoded
         )
 
-    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
-        """Forget the notes of a run, of an opening, or of an opening within a run."""
-        self._store.delete(run=run, opening=opening)
+    def delete(
+        self, *, run: str | None = None, opening: str | None = None, before: float | None = None
+    ) -> int:
+        """Forget the notes of a run, of an opening, or stored before a unix time; how many there were."""
+        held = self._store.count()
+        self._store.delete(run=run, opening=opening, before=before)
+        return held - self._store.count()
+
+    def runs(self) -> dict[str, int]:
+        """How many notes each run has, of up to a thousand runs."""
+        return self._store.runs()
 
     def count(self, *, run: str | None = None, opening: str | None = None) -> int:
         """How many notes are stored, in all or of a run or opening."""
@@ -77,22 +85,44 @@ class Memory:
     ) -> None:
         self.close()
 
-    def _candidates(self, vector: Vector, query: Search) -> list[Candidate]:
-        """Gather all that can be among the best `k`: with everything that may tie with the last of them."""
-        limit = query.k + _SPARE
-        while True:
-            found = self._store.nearest(
-                vector, opening=query.opening, scope=query.scope, t_max=query.t_max, limit=limit
-            )
-            if len(found) < limit or found[-1].score < found[query.k - 1].score - _MARGIN:
-                return [candidate for candidate in found if candidate.note.t_end <= query.t_max]
-            limit *= 4
+    def _similar(self, vector: Vector, where: Where, query: Search) -> list[Candidate]:
+        """Gather all that can be among the best, with everything that may tie with the last of them."""
+        wanted = max(query.k, query.pool) if query.recency or query.mmr < 1 else query.k
+        return _gather(
+            lambda limit: self._store.nearest(vector, where, limit=limit),
+            lambda found: found[-1].score < found[wanted - 1].score - _MARGIN,
+            wanted,
+            where,
+        )
+
+    def _newest(self, where: Where, count: int) -> list[Hit]:
+        """The newest notes; ties go by id, as everywhere."""
+        if not count:
+            return []
+        found = _gather(
+            lambda limit: self._store.latest(where, limit=limit),
+            lambda found: found[-1].note.t_end < found[count - 1].note.t_end,
+            count,
+            where,
+        )
+        found.sort(key=lambda one: (-one.note.t_end, one.id))
+        return [Hit(id=one.id, score=None, note=one.note) for one in found[:count]]
 
 
-def _hit(candidate: Candidate, vector: Vector) -> Hit:
-    exact = float(np.dot(candidate.vector.astype(np.float64), vector.astype(np.float64)))
-    # `+ 0.0` turns -0.0 into 0.0.
-    return Hit(id=candidate.id, score=round(exact, _DIGITS) + 0.0, note=candidate.note)
+def _gather(
+    fetch: Callable[[int], list[Candidate]],
+    beyond: Callable[[list[Candidate]], bool],
+    wanted: int,
+    where: Where,
+) -> list[Candidate]:
+    """Fetch more and more until the last one is `beyond` any tie with the `wanted`th."""
+    limit = wanted + _SPARE
+    while True:
+        found = fetch(limit)
+        if len(found) < limit or beyond(found):
+            # An engine that fails to filter must not leak the future.
+            return [one for one in found if one.note.t_end <= where.t_max]
+        limit *= 4
 
 
 def open_memory(

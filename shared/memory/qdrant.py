@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import numpy as np
@@ -19,7 +19,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 
 from shared.errors import StoreError
 from shared.memory.encoder import Vector
-from shared.memory.store import Candidate, Point, note_of, payload_of
+from shared.memory.store import RUNS, STORED_AT, Candidate, Point, Where, note_of, payload_of
 
 __all__ = ["LocalStore", "ServerStore"]
 
@@ -60,40 +60,42 @@ class _ClientStore:
             batch = rows[first : first + _BATCH]
             self._call(partial(self._client.upsert, self._collection, points=batch, wait=True))
 
-    def nearest(
-        self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
-    ) -> list[Candidate]:
+    def nearest(self, vector: Vector, where: Where, *, limit: int) -> list[Candidate]:
         """Find the `limit` best by a full scan of the opening."""
-        chosen = models.Filter(
-            must=[
-                _equals("opening", opening),
-                _equals("scope", scope),
-                models.FieldCondition(key="t_end", range=models.Range(lte=t_max)),
-            ]
-        )
         reply = self._call(
             lambda: self._client.query_points(
                 self._collection,
                 query=vector.tolist(),
-                query_filter=chosen,
+                query_filter=_causal(where),
                 search_params=self._params,
                 limit=limit,
                 with_payload=True,
                 with_vectors=True,
             )
         )
-        return [
-            Candidate(
-                str(hit.id), hit.score, np.asarray(hit.vector, dtype=np.float32), note_of(hit.payload or {})
-            )
-            for hit in reply.points
-        ]
+        return [_candidate(hit, hit.score) for hit in reply.points]
 
-    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
+    def latest(self, where: Where, *, limit: int) -> list[Candidate]:
+        """Read the `limit` newest."""
+        found, _ = self._call(
+            lambda: self._client.scroll(
+                self._collection,
+                scroll_filter=_causal(where),
+                order_by=models.OrderBy(key="t_end", direction=models.Direction.DESC),
+                limit=limit,
+                with_payload=True,
+                with_vectors=True,
+            )
+        )
+        return [_candidate(record, 0.0) for record in found]
+
+    def delete(
+        self, *, run: str | None = None, opening: str | None = None, before: float | None = None
+    ) -> None:
         """Remove what matches all that is given."""
-        chosen = _filter(run, opening)
+        chosen = _filter(run, opening, before)
         if chosen is None:
-            raise StoreError("delete needs a run or an opening: name at least one")
+            raise StoreError("delete needs a run, an opening or a time: name at least one")
         selector = models.FilterSelector(filter=chosen)
         self._call(lambda: self._client.delete(self._collection, points_selector=selector, wait=True))
 
@@ -101,6 +103,11 @@ class _ClientStore:
         """Count what matches."""
         chosen = _filter(run, opening)
         return self._call(lambda: self._client.count(self._collection, count_filter=chosen, exact=True)).count
+
+    def runs(self) -> dict[str, int]:
+        """Count by run."""
+        reply = self._call(lambda: self._client.facet(self._collection, key="run_id", limit=RUNS, exact=True))
+        return {str(hit.value): hit.count for hit in reply.hits}
 
     def close(self) -> None:
         """Let go of what is held."""
@@ -184,6 +191,7 @@ def _indexes() -> dict[str, models.PayloadSchemaType | models.KeywordIndexParams
         "kind": keyword,
         "t_start": number,
         "t_end": number,
+        STORED_AT: number,
     }
 
 
@@ -191,9 +199,29 @@ def _equals(key: str, value: str) -> models.FieldCondition:
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
 
 
-def _filter(run: str | None, opening: str | None) -> models.Filter | None:
+def _candidate(found: Any, score: float) -> Candidate:
+    vector = np.asarray(found.vector, dtype=np.float32)
+    return Candidate(str(found.id), score, vector, note_of(found.payload or {}))
+
+
+def _causal(where: Where) -> models.Filter:
+    must: list[models.Condition] = [
+        _equals("opening", where.opening),
+        _equals("scope", where.scope),
+        models.FieldCondition(key="t_end", range=models.Range(lte=where.t_max)),
+    ]
+    if where.t_min > 0:
+        must.append(models.FieldCondition(key="t_start", range=models.Range(gte=where.t_min)))
+    if where.kinds:
+        must.append(models.FieldCondition(key="kind", match=models.MatchAny(any=list(where.kinds))))
+    return models.Filter(must=must)
+
+
+def _filter(run: str | None, opening: str | None, before: float | None = None) -> models.Filter | None:
     wanted = {"run_id": run, "opening": opening}
     must: list[models.Condition] = [_equals(key, value) for key, value in wanted.items() if value is not None]
+    if before is not None:
+        must.append(models.FieldCondition(key=STORED_AT, range=models.Range(lt=before)))
     return models.Filter(must=must) if must else None
 
 

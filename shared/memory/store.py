@@ -6,6 +6,7 @@ For that a store keeps vectors as they are (distance: dot product) and gives the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +16,23 @@ from shared.errors import ConfigError, StoreError
 from shared.memory.encoder import Vector
 from shared.messages import Note
 
-__all__ = ["Candidate", "Point", "VectorStore", "collection_name", "note_of", "open_store", "payload_of"]
+__all__ = [
+    "RUNS",
+    "STORED_AT",
+    "Candidate",
+    "Point",
+    "VectorStore",
+    "Where",
+    "collection_name",
+    "note_of",
+    "open_store",
+    "payload_of",
+]
+
+RUNS = 1000
+"""Runs that are listed, at most."""
+STORED_AT = "stored_at"
+"""Unix seconds: for retention only, no answer depends on it."""
 
 
 class Point(NamedTuple):
@@ -37,6 +54,19 @@ class Candidate(NamedTuple):
     note: Note
 
 
+class Where(NamedTuple):
+    """Which notes a search may find: those of one opening and scope, within stream time, of some kinds."""
+
+    opening: str
+    t_max: float
+    """Ended by then: no search ever sees the future."""
+    scope: str = "perception"
+    t_min: float = 0.0
+    """Begun no earlier."""
+    kinds: Sequence[str] = ()
+    """Empty: all."""
+
+
 class VectorStore(Protocol):
     """One collection of one engine; thread-safe, blocking; raises `StoreError`. Closed by its owner."""
 
@@ -44,14 +74,22 @@ class VectorStore(Protocol):
         """Store or replace by id; on return a search finds them, and a lasting store keeps them if killed."""
         ...
 
-    def nearest(
-        self, vector: Vector, *, opening: str, scope: str, t_max: float, limit: int
-    ) -> list[Candidate]:
-        """Find the `limit` best of this opening and scope with `t_end <= t_max`, exact, best first."""
+    def nearest(self, vector: Vector, where: Where, *, limit: int) -> list[Candidate]:
+        """Find the `limit` best, exact, best first."""
         ...
 
-    def delete(self, *, run: str | None = None, opening: str | None = None) -> None:
-        """Remove what matches all that is given; at least one must be."""
+    def latest(self, where: Where, *, limit: int) -> list[Candidate]:
+        """Read the `limit` with the largest `t_end`, newest first; their scores mean nothing."""
+        ...
+
+    def delete(
+        self, *, run: str | None = None, opening: str | None = None, before: float | None = None
+    ) -> None:
+        """Remove what matches all that is given, at least one; `before`: stored before that unix time."""
+        ...
+
+    def runs(self) -> dict[str, int]:
+        """How many points each run has, of up to `RUNS` runs."""
         ...
 
     def count(self, *, run: str | None = None, opening: str | None = None) -> int:
@@ -95,9 +133,10 @@ def collection_name(encoder: str, dim: int) -> str:
 
 
 def payload_of(note: Note) -> dict[str, Any]:
-    """Turn a note into an engine's payload; `run` is stored as `run_id`."""
+    """Turn a note into an engine's payload; `run` is stored as `run_id`, beside the time of storing."""
     payload = note.model_dump(mode="json")
     payload["run_id"] = payload.pop("run")
+    payload[STORED_AT] = time.time()
     return payload
 
 
@@ -105,6 +144,7 @@ def note_of(payload: dict[str, Any]) -> Note:
     """Read the note of a payload; raises `StoreError` when something else wrote it."""
     fields = dict(payload)
     fields["run"] = fields.pop("run_id", None)
+    fields.pop(STORED_AT, None)
     try:
         return Note.model_validate(fields)
     except ValidationError as error:

@@ -56,7 +56,7 @@ from shared.messages.playing import (
     VideoSpec,
     WindowSpec,
 )
-from shared.messages.remembering import NoteOrder, NoteSpec, NoteWriter, RecallMode, RecallSpec
+from shared.messages.remembering import NoteOrder, NotePolicy, NoteSpec, RecallMode, RecallSpec
 
 __all__ = [
     "Answer",
@@ -82,8 +82,8 @@ __all__ = [
     "Note",
     "NoteKind",
     "NoteOrder",
+    "NotePolicy",
     "NoteSpec",
-    "NoteWriter",
     "Open",
     "OpenReply",
     "Opening",

@@ -91,6 +91,33 @@ class Backend:
             with_vectors=request.with_vector or False,
         )
 
+    def post_points_scroll(self, name: str, body: Any) -> Any:
+        request = models.ScrollRequest.model_validate(body)
+        key = request.order_by.key if isinstance(request.order_by, models.OrderBy) else request.order_by
+        if key is not None and (name, key) not in self.indexes:
+            raise RefusedError(400, f"No range index for `order_by` key: `{key}`")
+        records, after = self._client.scroll(
+            name,
+            scroll_filter=request.filter,
+            order_by=request.order_by,
+            limit=request.limit or 10,
+            with_payload=request.with_payload or False,
+            with_vectors=request.with_vector or False,
+        )
+        return models.ScrollResult(points=records, next_page_offset=after)
+
+    def post_facet(self, name: str, body: Any) -> Any:
+        request = models.FacetRequest.model_validate(body)
+        if (name, request.key) not in self.indexes:
+            raise RefusedError(400, f"Bad request: no appropriate index for faceting: `{request.key}`")
+        return self._client.facet(
+            name,
+            key=request.key,
+            facet_filter=request.filter,
+            limit=request.limit or 10,
+            exact=bool(request.exact),
+        )
+
     def post_points_delete(self, name: str, body: Any) -> Any:
         self._client.delete(name, points_selector=models.FilterSelector.model_validate(body))
         return self._done()

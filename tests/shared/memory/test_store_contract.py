@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 from memory_kit import HashEncoder, note
 
 from shared.errors import StoreError
-from shared.memory import Candidate, Point, VectorStore, note_id
+from shared.memory import Candidate, Point, VectorStore, Where, note_id
 from shared.messages import Note
 
 Opener = Callable[..., VectorStore]
@@ -24,8 +26,7 @@ def points(*notes: Note) -> list[Point]:
 def find(
     store: VectorStore, text: str = "a red circle", opening: str = "one", t_max: float = 1e6, limit: int = 10
 ) -> list[Candidate]:
-    vector = encoder.encode(text)
-    return store.nearest(vector, opening=opening, scope="perception", t_max=t_max, limit=limit)
+    return store.nearest(encoder.encode(text), Where(opening, t_max), limit=limit)
 
 
 def test_what_was_stored_comes_back_bit_for_bit(opener: Opener) -> None:
@@ -94,6 +95,52 @@ def test_runs_and_openings_are_deleted_and_counted_apart(opener: Opener) -> None
     assert (store.count(opening="one"), store.count(run="run-1")) == (0, 1)
     store.delete(run="run-1")
     assert [c.note.run for c in find(store, opening="three")] == ["run-2"]
+
+
+def latest(store: VectorStore, where: Where, limit: int = 3) -> list[float]:
+    return [c.note.t_end for c in store.latest(where, limit=limit)]
+
+
+def test_the_newest_are_read_by_time_within_what_may_be_seen(opener: Opener) -> None:
+    store = opener()
+    notes = [note(i, f"text {i}") for i in (3, 0, 4, 1, 2)]
+    store.upsert(points(*notes, note(9, opening="two"), note(9, scope="other")))
+    assert latest(store, Where("one", 1e6)) == [20.0, 15.0, 10.0]
+    assert latest(store, Where("one", 12.0)) == [10.0, 5.0, 0.0]
+    assert latest(store, Where("one", 12.0, t_min=5.0)) == [10.0, 5.0]
+
+
+def test_a_search_keeps_to_a_time_and_to_kinds(opener: Opener) -> None:
+    store = opener()
+    kinds = ("scene", "change", "user")
+    store.upsert(points(*(note(i, kind=kinds[i % 3]) for i in range(9))))
+    vector = encoder.encode("a red circle")
+
+    def seqs(**limits: Any) -> list[int]:
+        return sorted(c.note.seq for c in store.nearest(vector, Where("one", 30.0, **limits), limit=20))
+
+    assert seqs(t_min=10.0) == [2, 3, 4, 5, 6]
+    assert seqs(kinds=("change",)) == [1, 4]
+    assert seqs(kinds=("change", "user"), t_min=20.0) == [4, 5]
+    assert latest(store, Where("one", 30.0, kinds=("user",))) == [25.0, 10.0]
+
+
+def test_runs_are_counted(opener: Opener) -> None:
+    store = opener()
+    assert store.runs() == {}
+    store.upsert(points(note(0), note(1), note(0, opening="three", run="run-2")))
+    assert store.runs() == {"run-1": 2, "run-2": 1}
+
+
+def test_what_was_stored_before_a_time_goes(opener: Opener) -> None:
+    store = opener()
+    store.upsert(points(note(0), note(1)))
+    store.delete(before=time.time() - 60)
+    assert store.count() == 2
+    store.delete(before=time.time() + 60, run="run-2")
+    assert store.count() == 2
+    store.delete(before=time.time() + 60)
+    assert store.count() == 0
 
 
 def test_a_delete_of_everything_is_refused(opener: Opener) -> None:

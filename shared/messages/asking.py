@@ -22,6 +22,7 @@ __all__ = [
     "Route",
     "RouteStamp",
     "S1Ask",
+    "S1Said",
     "S2Job",
     "Standing",
     "TimedEvent",
@@ -123,11 +124,44 @@ class Route(StrEnum):
     BOTH = "both"
 
 
+class RouteStamp(Message):
+    """How a question came to its path; copied into every answer."""
+
+    route: str
+    score: float | None = None
+    reason: str = ""
+    router_s: float = 0.0
+    """Wall-clock seconds that deciding took."""
+    cost_usd: float | None = None
+    """US dollars that deciding took; null where nothing was paid."""
+    paths: tuple[Path, ...] = ()
+    """Every path that the decision named; empty where the asker knew them before."""
+    fallback: bool = False
+    """The policy failed, and the shipped rules decided in its place."""
+
+
+class S1Said(Message):
+    """How S1's answer turned out, for a policy that decides on it."""
+
+    status: str
+    confidence: float | None = None
+
+
 class Ask(Message):
     """Bench to router. The same ask may come again; it never counts twice."""
 
     question: Question
     route: str = Route.RULE
+    asked: int = 0
+    """Questions asked about the stream before."""
+    since_s: Seconds | None = None
+    """Stream time since the last of them; null for the first."""
+    decide: bool = False
+    """Only decide, and send nothing: the bench sends by that decision (`decided`) afterwards."""
+    first: S1Said | None = None
+    """Decide again, now that S1 has answered."""
+    decided: RouteStamp | None = None
+    """The decision that the question is to be sent by: the policy is not asked again."""
     only: Path | None = None
     """One path alone, whatever the policy says of these words: the bench decided on the sample's own words, and in a
     chain each path is asked in the light of its own answers."""
@@ -138,23 +172,18 @@ class Ask(Message):
 class AskReply(Message):
     """The router's decision, at once; the answers follow on their own subjects."""
 
-    status: Literal["accepted", "refused", "waiting"]
-    """`refused`: overload, said out loud (live). `waiting`: ask again, nothing is free yet (capacity)."""
+    status: Literal["accepted", "refused", "waiting", "decided"]
+    """`refused`: overload, said out loud (live). `waiting`: ask again, nothing is free yet (capacity). `decided`: where
+    it goes is in `stamp`, and nothing was sent."""
+    stamp: RouteStamp | None = None
+    then: bool = False
+    """Of a decision: the policy wants to see S1's answer first."""
     paths: tuple[Path, ...] = ()
     route: str = ""
     score: float | None = None
     reason: str = ""
     router_s: float = 0.0
     router: str = ""
-
-
-class RouteStamp(Message):
-    """How a question came to its path; copied into every answer."""
-
-    route: str
-    score: float | None = None
-    reason: str = ""
-    router_s: float = 0.0
 
 
 class S1Ask(Message):

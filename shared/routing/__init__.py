@@ -1,5 +1,23 @@
 """Who answers a question: policies behind one interface, the same live, offline and in replay."""
 
-from shared.routing.policy import Decision, Policy, StreamState, names, policy
+from shared.routing.guard import DECIDE_S, Guard, Routed, fallback
+from shared.routing.policy import Decision, First, Policy, Staged, StreamState, state_of
+from shared.routing.registry import RouteName, is_plain, names, policy, route_name
 
-__all__ = ["Decision", "Policy", "StreamState", "names", "policy"]
+__all__ = [
+    "DECIDE_S",  # how long a decision may take
+    "Decision",  # what a policy says
+    "First",  # S1's answer, as a staged policy sees it
+    "Guard",  # the one door to a policy: there always is a decision
+    "Policy",  # the interface
+    "RouteName",  # a route's name, taken apart
+    "Routed",  # a decision that can be acted on
+    "Staged",  # a policy that decides again after S1
+    "StreamState",  # what a policy may know of the stream
+    "fallback",  # what the shipped rules say instead
+    "is_plain",  # whether the bench may decide it by itself
+    "names",  # the policies there are
+    "policy",  # by name
+    "route_name",  # take a name apart
+    "state_of",  # the state at a stream time
+]

@@ -1,32 +1,34 @@
-"""The interface of a routing policy, and the registry of those there are.
+"""The interface of a routing policy: what it may know, and what it decides.
 
-A policy sees the question as it goes over the wire (no gold, no part, no ability) and what the stream looks like at
-the ask time. In capacity mode both are functions of stream time, so a decision can be repeated and replayed.
-Third parties join by the entry point group `dualstreambench.policies`: a callable without arguments that makes one.
+A policy sees the question's words (`shared.routing.view`: no gold, no part, no ability) and what the stream looks like
+at the ask time. In capacity mode both are functions of stream time, so a decision can be repeated and replayed.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable
-from functools import cache
-from importlib.metadata import entry_points
-from typing import NamedTuple, Protocol
+import math
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from shared.errors import ConfigError
-from shared.messages import Path, Question, Route
-from shared.routing.rules import decide_by_rules
+from shared.messages import Path, Profile, Question, Status
 
-__all__ = ["Decision", "Policy", "StreamState", "names", "policy"]
+__all__ = ["Decision", "First", "Policy", "Staged", "StreamState", "state_of"]
 
-_GROUP = "dualstreambench.policies"
+_EDGE = 1e-6
 
 
 class StreamState(NamedTuple):
-    """What a policy may know of the stream."""
+    """What a policy may know of the stream: functions of stream time alone."""
 
     t: float
     """Stream time of the question, seconds."""
+    frames: int = 0
+    """Frames sampled up to `t`, where none was dropped."""
+    notes: int = 0
+    """Notes that S1 was to write by `t`."""
+    asked: int = 0
+    """Questions asked about this stream before `t`."""
+    since_s: float | None = None
+    """Stream time since the last of them; null for the first."""
 
 
 class Decision(NamedTuple):
@@ -37,55 +39,38 @@ class Decision(NamedTuple):
     score: float | None
     """How much it speaks for S2, from 0 to 1; null for a policy that doesn't weigh."""
     reason: str
+    cost: float | None = None
+    """US dollars that deciding took; null where nothing was paid."""
+    then: bool = False
+    """The policy wants to see S1's answer before it is done (`Staged`)."""
+
+
+class First(NamedTuple):
+    """S1's answer as a staged policy sees it."""
+
+    status: Status
+    confidence: float | None = None
+    """Calibrated probability of the choice; null where the model gives none, or failed."""
 
 
 class Policy(Protocol):
-    """Decides for one question at a time; keeps no state between questions."""
+    """Decides for one question at a time; keeps no state between questions, and may be called from any thread."""
 
     def decide(self, question: Question, state: StreamState) -> Decision:
         """The path or paths of a question."""
         ...
 
 
-class _Fixed:
-    """Every question takes the same way."""
+@runtime_checkable
+class Staged(Protocol):
+    """A policy that decides a second time, with S1's answer before it."""
 
-    def __init__(self, *paths: Path) -> None:
-        self._decision = Decision(paths, None, "fixed")
-
-    def decide(self, question: Question, state: StreamState) -> Decision:
-        return self._decision
-
-
-class _Rules:
-    """The readable rules of `shared.routing.rules`."""
-
-    def decide(self, question: Question, state: StreamState) -> Decision:
-        verdict = decide_by_rules(question.text)
-        return Decision((verdict.path,), 1.0 if verdict.path is Path.S2 else 0.0, verdict.rule)
+    def after(self, question: Question, state: StreamState, first: First) -> Decision:
+        """All paths of the question, S1 among them; `(S1, S2)` asks S2, too, and S2's answer counts."""
+        ...
 
 
-_BUILT_IN: dict[str, Callable[[], Policy]] = {
-    Route.RULE: _Rules,
-    Route.FORCE_S1: lambda: _Fixed(Path.S1),
-    Route.FORCE_S2: lambda: _Fixed(Path.S2),
-    Route.BOTH: lambda: _Fixed(Path.S1, Path.S2),
-}
-
-
-def names() -> list[str]:
-    """The policies there are: the built-in ones, then those of installed packages."""
-    return [*map(str, _BUILT_IN), *sorted(entry.name for entry in entry_points(group=_GROUP))]
-
-
-@cache
-def policy(name: str) -> Policy:
-    """The policy of that name; raises `ConfigError` with the nearest known one."""
-    if name in _BUILT_IN:
-        return _BUILT_IN[name]()
-    for entry in entry_points(group=_GROUP, name=name):
-        made: Policy = entry.load()()
-        return made
-    near = difflib.get_close_matches(name, names(), 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(names())}"
-    raise ConfigError(f"no routing policy {name!r}: {hint}")
+def state_of(profile: Profile, t: float, *, asked: int = 0, since_s: float | None = None) -> StreamState:
+    """The state at stream time `t` of a stream that is played by `profile`."""
+    notes = math.floor(t / profile.notes.every_s + _EDGE) + 1 if profile.notes.enabled else 0
+    return StreamState(t, math.floor(t * profile.video.fps + _EDGE) + 1, notes, asked, since_s)

@@ -56,7 +56,7 @@ class Owned:
         self._profile, self._opening = opened.profile, opened.opening
         self._worker, self._model_thread = worker, model_thread
         self._perceiver = Perceiver(vlm, opened.profile, opening=opened.opening, run=opened.run)
-        self._time = StreamTime()
+        self._time = StreamTime(1 / self._profile.video.fps if self._profile.live else None)
         self._answering = Answering(
             bus,
             opened,

@@ -90,21 +90,33 @@ class Asking:
 
     async def ask(self, session: Session, key: str, over: Over) -> str:
         """Ask until every path is recorded, or `over()` gives a reason to stop: that is returned."""
-        while not all(self.book.done(earlier) for earlier in self.book.waits_for(key)):
+        if not self.book.waits_for(key):
+            return await self._ask(session, key, self.book.paths(key), over)
+        # Who has answered the earlier turns goes on: a slow path holds up no other.
+        paths = self.book.paths(key)
+        whys = await asyncio.gather(*(self._ask_next(session, key, path, over) for path in paths))
+        return next((why for why in whys if why), "")
+
+    async def _ask_next(self, session: Session, key: str, path: Path, over: Over) -> str:
+        """Ask one path that has been told of the earlier turns."""
+        while not self.book.ready(key, path):
             if why := over():
                 return why
             await session.wait_change(self._retry_s)
+        return await self._ask(session, key, (path,), over)
+
+    async def _ask(self, session: Session, key: str, paths: tuple[Path, ...], over: Over) -> str:
         whys = await asyncio.gather(
             *(
                 self._until(session, sending, partial(self._recorded, key, sending.paths), over)
-                for sending in self._prepare(key)
+                for sending in self._prepare(key, paths)
             )
         )
         return next((why for why in whys if why), "")
 
     async def look(self, session: Session, key: str, tick: int, over: Over) -> str:
         """Wait for a tick of a standing question on every path; in the first it is asked."""
-        [sending] = self._sendings_of(key) or self._prepare(key)
+        [sending] = self._sendings_of(key) or self._prepare(key, self.book.paths(key))
 
         def here() -> bool:
             return all(self.book.follow(key, path).answered(tick) for path in self.book.open_paths(key))
@@ -114,12 +126,14 @@ class Asking:
 
     async def stand(self, session: Session, key: str, over: Over) -> str:
         """Put a standing question, without waiting for its ticks (live mode)."""
-        [sending] = self._prepare(key)
+        [sending] = self._prepare(key, self.book.paths(key))
         while not (sending.accepted or self.book.done(key)):
             if why := over():
                 return why
-            await self._send(session, sending)
-            if not sending.accepted:
+            reply = await self._send(session, sending)
+            if reply == "refused":
+                self.book.fail(key, Status.REFUSED, sending.refused)
+            elif not sending.accepted:
                 await session.wait_change(_UNHEARD_S)
         return ""
 
@@ -152,12 +166,11 @@ class Asking:
         found = [s for (k, _), s in self._sendings.items() if k == key]
         return list({id(sending): sending for sending in found}.values())
 
-    def _prepare(self, key: str) -> list[_Sending]:
-        """One sending, or one a path where the paths are told different things."""
-        paths = self.book.paths(key)
+    def _prepare(self, key: str, paths: tuple[Path, ...]) -> list[_Sending]:
+        """One sending to all, or one a path where they are told different things or not all of them are asked."""
         told = {path: self.book.told(key, path).question for path in paths}
         item = self.book.item(key).question
-        if all(question == item for question in told.values()):
+        if paths == self.book.paths(key) and all(question == item for question in told.values()):
             sendings = [_Sending(item, paths)]
         else:
             sendings = [_Sending(question, (path,), path) for path, question in told.items()]

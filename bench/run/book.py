@@ -83,6 +83,13 @@ class Book:
         """The questions that must be done before this one is asked."""
         return [earlier.key for earlier in self._chains.before(self._entries[key].item)]
 
+    def ready(self, key: str, path: Path) -> bool:
+        """Whether what the question waits for is done on this path; on all, where it did not come this way."""
+        return all(
+            path not in self.open_paths(earlier) if path in self.paths(earlier) else self.done(earlier)
+            for earlier in self.waits_for(key)
+        )
+
     def follow(self, key: str, path: Path) -> Follow:
         """What is heard of a standing or polled question on a path."""
         entry = self._entries[key]

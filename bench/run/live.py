@@ -15,7 +15,7 @@ from bench.data.ask import steps
 from bench.run.asking import Asking, Over
 from bench.run.pulse import Pulse
 from bench.run.session import Final, Session
-from shared.messages import Status
+from shared.messages import Path, Status
 
 __all__ = ["emitted", "play_live"]
 
@@ -114,13 +114,18 @@ def _all_here(asking: Asking, item: AskedQuestion) -> bool:
 
 
 async def _polls(clock: _Clock, asking: Asking, item: AskedQuestion) -> str:
+    """Each path is polled by itself: a slow one holds up no other."""
+    session, paths = clock.session, asking.book.open_paths(item.key)
+    await asyncio.gather(*(_poll_path(clock, asking, item, path) for path in paths))
+    if session.breaks(steps(item)[-1]):
+        asking.fail(item.key, Status.ERROR, session.broken.text if session.broken else "")
+    return ""
+
+
+async def _poll_path(clock: _Clock, asking: Asking, item: AskedQuestion, path: Path) -> None:
     """Each poll at its time; one that stays without answer is a poll without answer, and the next one comes."""
     for number, t in enumerate(steps(item)):
         await clock.until(t)
-        if clock.session.ended(t):
-            break
-        paths = [p for p in asking.book.open_paths(item.key) if not asking.book.follow(item.key, p).stopped]
-        await asyncio.gather(
-            *(asking.poll(clock.session, item.key, number, path, clock.deadline()) for path in paths)
-        )
-    return ""
+        if (number and clock.session.ended(t)) or asking.book.follow(item.key, path).stopped:
+            return
+        await asking.poll(clock.session, item.key, number, path, clock.deadline())

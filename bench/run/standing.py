@@ -1,8 +1,8 @@
 """What is recorded of a standing question on one path: its emissions, and the final that the bench itself writes.
 
 A `speak` question gives an emission for each tick in which the system speaks, a `state` question one for each tick
-whose answer is another than before (the first always). The final says at how many ticks there was an answer; an error
-at any tick is the final's.
+whose answer is another than before (the first always). The final says at how many ticks there was an answer, which
+live may be few or none; an error at any tick is the final's.
 """
 
 from __future__ import annotations
@@ -61,10 +61,14 @@ class Follow:
         """Whether the tick's answer is here."""
         return tick in self._seen
 
+    @property
+    def _answers(self) -> int:
+        return len(self._seen) - len(self._trouble)
+
     def close(self, route: RouteStamp, *, end_t: float | None) -> Record:
         """The final; `end_t` is where the stream ended, if it did before the horizon."""
         times = [t for k, t in enumerate(self._times) if not k or end_t is None or t <= end_t + _EDGE_S]
-        counts = {"ticks": len(times), "answered": len(self._seen), "until_s": times[-1]}
+        counts = {"ticks": len(times), "answered": self._answers, "until_s": times[-1]}
         route = self._last.route if self._last else route
         final = Answer(
             opening=self._play.opening,
@@ -81,7 +85,7 @@ class Follow:
 
     def fail(self, status: Status, error: str, route: RouteStamp) -> Record:
         """The final of a question that could not be followed to its end."""
-        counts = {"ticks": len(self._times), "answered": len(self._seen), "until_s": self._times[-1]}
+        counts = {"ticks": len(self._times), "answered": self._answers, "until_s": self._times[-1]}
         return failure_record(
             self._item,
             play=self._play,
@@ -99,11 +103,14 @@ class Follow:
         return changed
 
     def _outcome(self) -> tuple[Status, str]:
-        """An error at any tick is the final's; ticks that were refused only where there was nothing else."""
+        """An error at any tick is the final's; ticks that were refused only where there was nothing else.
+
+        Live, every tick may have been passed over.
+        """
         errors = [tick for tick, (status, _) in self._trouble.items() if status is Status.ERROR]
         if not errors and self._last is not None:
             return Status.OK, ""
         for tick in sorted(errors or self._trouble)[:1]:
             status, error = self._trouble[tick]
             return status, f"at {self._times[tick]:g} s: {error}"
-        return Status.OK, ""
+        return Status.TIMEOUT, f"none of {len(self._times)} ticks was answered in time"

@@ -49,6 +49,7 @@ def compacted(record: Record, answer: AnswerSpec | None) -> Record:
     kept = Compact(
         raw_hash=digest(record.raw),
         rationale_hash=digest(record.rationale),
+        written_hash=digest(record.written),
         question_hash=digest(record.question or ""),
         history=len(record.history),
         history_hash=digest([turn.model_dump(mode="json") for turn in record.history])
@@ -68,7 +69,7 @@ def compacted(record: Record, answer: AnswerSpec | None) -> Record:
         if notes
         else "",
     )
-    dropped: dict[str, Any] = {"rationale": "", "question": None, "history": ()}
+    dropped: dict[str, Any] = {"rationale": "", "written": "", "question": None, "history": ()}
     dropped |= {"frames_idx": (), "frames_ts": (), "notes": ()}
     raw = record.raw if answer is None else _shortest(record.raw, answer)
     return record.model_copy(update={**dropped, "raw": raw, "compact": kept})

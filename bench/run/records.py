@@ -79,6 +79,7 @@ class Compact(BaseModel):
     raw_hash: str = ""
     """Of the text; where rules read it, `raw` holds the shortest text that reads the same."""
     rationale_hash: str = ""
+    written_hash: str = ""
     question_hash: str = ""
     """Of the text that was asked, where it was not the sample's."""
     history: int = 0
@@ -144,6 +145,8 @@ class Record(BaseModel):
     evidence_times: tuple[float, ...] = ()
     """Stream times that the model names as its evidence."""
     rationale: str = ""
+    written: str = ""
+    """All that the model wrote, where that is more than `raw`: its thought, its JSON. Never scored."""
     frames_idx: tuple[int, ...] = ()
     frames_ts: tuple[float, ...] = ()
     """Stream times of the frames that were really in the prompt."""

@@ -1,8 +1,8 @@
 """What a run would ask of providers, and about what it would cost, before anything is sent.
 
 Frames are counted as the windows take them, if the video gives as many a second as are sampled. Replies count as
-long as they may be; notes that S2 finds count as if memory held them all. Retries, thinking beyond a reply's limit
-and discounts are not in it.
+long as they may be, with `thinking_tokens` of thought; notes that S2 finds count as if memory held them all. Retries,
+thinking without such a limit and discounts are not in it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from shared.vlm import ModelSpec, PromptParts
 from shared.vlm.prompt import DESCRIBE, closing, messages, plain
 from shared.vlm.providers import PROVIDERS
 from shared.vlm.providers.prices import image_tokens, price_of, text_tokens
+from shared.vlm.structured import STRUCTURED_TOKENS
 
 __all__ = ["Spending", "spending"]
 
@@ -64,6 +65,7 @@ class _Ask(NamedTuple):
     frames: int
     text_tokens: int
     reply_tokens: int
+    thought_tokens: int = 0
 
 
 def spending(config: RunConfig, plays: Sequence[Play]) -> list[Spending]:
@@ -83,20 +85,23 @@ def spending(config: RunConfig, plays: Sequence[Play]) -> list[Spending]:
 
 def _looks(config: RunConfig, item: AskedQuestion, path: Path) -> Iterable[_Ask]:
     question = item.question
+    model = config.model.s1 if path is Path.S1 else config.model.s2
     words = PromptParts(
         question=question.text,
         options=question.options,
         closing=closing(question.form, question.options, speak=bool(item.polls or question.standing)),
+        structured=model.structured,
     )
     said = text_tokens(plain(messages(words)))
     said += sum(text_tokens(turn.question + turn.answer) for turn in question.history)
     if path is Path.S2 and config.memory.enabled:
         said += _NOTE_TOKENS * config.memory.k
+    reply = STRUCTURED_TOKENS if model.structured else MAX_ANSWER_TOKENS
     spec = config.system.s1 if path is Path.S1 else config.system.s2
     for t in steps(item):
         newest = math.floor(t * config.video.fps + 1e-6)
         seen = [i for i in window(newest, spec) if i / config.video.fps >= question.view_from]
-        yield _Ask(len(seen), said, MAX_ANSWER_TOKENS)
+        yield _Ask(len(seen), said, reply, model.thinking_tokens or 0)
 
 
 def _notes(config: RunConfig, items: Sequence[AskedQuestion]) -> Iterable[_Ask]:
@@ -118,5 +123,5 @@ def _sum(config: RunConfig, system: str, model: ModelSpec, asks: Sequence[_Ask])
         len(asks),
         frames,
         sum(ask.text_tokens for ask in asks) + frames * each,
-        sum(model.max_tokens or ask.reply_tokens for ask in asks),
+        sum((model.max_tokens or ask.reply_tokens) + ask.thought_tokens for ask in asks),
     )

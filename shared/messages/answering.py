@@ -68,16 +68,19 @@ class Draft(Message):
     """What a model layer says, before it is addressed: the same object in the stack and offline."""
 
     raw: str
-    """The model's text, or the chosen label."""
+    """The answer: the model's text, or the chosen label. Scores are made from it."""
     choice: str | None = None
     """Label of the chosen option; null for free text."""
     confidence: float | None = None
-    """Calibrated probability of the choice, rounded to 1e-4."""
+    """Calibrated probability of the choice, rounded to 1e-4; of a structured answer what the model states itself."""
     probs: dict[str, float] = {}  # noqa: RUF012  # pydantic copies it for each object
     """By option label, rounded to 1e-4."""
     evidence_times: tuple[float, ...] = ()
     """Stream times that the model itself names as its evidence."""
     rationale: str = ""
+    """Why, in the model's words; never scored."""
+    written: str = ""
+    """All that the model wrote, where that is more than `raw`: its thought, its JSON. Never scored."""
     frames_idx: tuple[int, ...] = ()
     frames_ts: tuple[float, ...] = ()
     """Stream times of the frames that were really in the prompt."""
@@ -86,7 +89,8 @@ class Draft(Message):
     speak: bool | None = None
     """At a tick of a standing `speak` question: whether the system speaks now."""
     partial: str = ""
-    """Why less than the window was seen, e.g. `log_truncated`, or `oom_retry`: half of it, for want of memory."""
+    """Why less than the window was seen, e.g. `log_truncated`, or `oom_retry`: half of it, for want of memory;
+    and what of a structured reply could not be read: `structured_invalid`, `evidence_dropped`."""
     usage: Usage = Usage()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,17 +10,14 @@ import numpy as np
 
 from shared.errors import ModelError
 from shared.messages import Draft, Form, Note, Option, Question, Usage
+from shared.perception.saying import MAX_ANSWER_TOKENS, gives_json, gives_logits, say
 from shared.perception.sparing import spare
 from shared.perception.standing import said_yes
 from shared.video import Frame, decode_jpeg
-from shared.vlm import Generated, KeepsJpeg, PromptParts, Reuse, Turn, Unit, Vlm
-from shared.vlm.prompt import DESCRIBE, YES_NO, answer_labels, closing
+from shared.vlm import KeepsJpeg, PromptParts, Reuse, Turn, Unit, Vlm
+from shared.vlm.prompt import DESCRIBE, answer_labels, closing
 
 __all__ = ["MAX_ANSWER_TOKENS", "encode_frames", "respond", "warm_up"]
-
-_YES_NO = re.compile(r"\b(yes|no)\b")
-MAX_ANSWER_TOKENS = 64
-"""Most tokens of a free answer."""
 
 
 def encode_frames(vlm: Vlm, frames: Sequence[Frame]) -> list[Unit]:
@@ -52,8 +48,8 @@ def respond(
     """Answer from exactly these units and notes, in the order given; blocks, raises `ModelError`.
 
     Where the form has labels (a choice, yes or no, wait or a choice) it goes by their logits, if the model gives
-    them; else by greedy generation. A tick of a standing `speak` question is answered yes or no; who says yes and
-    has not `spoke` just before speaks, and says what there is to say where the form wants words.
+    them; else it is written, as the model's settings say. A tick of a standing `speak` question is answered yes or no;
+    who says yes and has not `spoke` just before speaks, and says what there is to say where the form wants words.
     With `reuse` the stream's computed prefix serves, as far as the model keeps one.
     When memory runs out it is asked once more with the newer half of the units: `partial` then says `oom_retry`.
     """
@@ -61,7 +57,7 @@ def respond(
     notes = [note for note in notes if note.t_start >= question.view_from]
 
     def answered(seen: Sequence[Unit]) -> Draft:
-        draft = _said(vlm, _parts(seen, question, notes, reuse, speak=speaks))
+        draft = say(vlm, _parts(vlm, seen, question, notes, reuse, speak=speaks), t_ask=question.t_ask)
         return _spoken(vlm, seen, question, notes, reuse, draft, spoke=spoke) if speaks else draft
 
     draft, units, spared = spare(answered, units)
@@ -70,7 +66,7 @@ def respond(
             "frames_idx": tuple(unit.index for unit in units),
             "frames_ts": tuple(t for unit in units for t in unit.times),
             "notes": tuple(notes),
-            "partial": "; ".join(filter(None, (partial, spared))),
+            "partial": "; ".join(filter(None, (partial, spared, draft.partial))),
             "usage": draft.usage.model_copy(
                 update={
                     "visual_tokens": sum(len(unit.feats) for unit in units),
@@ -83,6 +79,7 @@ def respond(
 
 
 def _parts(
+    vlm: Vlm,
     units: Sequence[Unit],
     question: Question,
     notes: Sequence[Note],
@@ -104,11 +101,10 @@ def _parts(
         answer_labels(question.form, question.options, speak=speak),
         question.events,
         reuse,
+        question.key,
+        structured=gives_json(vlm),
+        think=True,
     )
-
-
-def _said(vlm: Vlm, parts: PromptParts) -> Draft:
-    return _choose(vlm, parts) if parts.labels and _gives_logits(vlm) else _write(vlm, parts)
 
 
 def _spoken(
@@ -126,8 +122,11 @@ def _spoken(
     draft = draft.model_copy(update={"speak": speak})
     if not speak or question.form is not Form.EMIT:
         return draft
-    words = _write(vlm, _parts(units, question, notes, reuse))
-    return draft.model_copy(update={"raw": words.raw, "usage": _both(draft.usage, words.usage)})
+    words = say(vlm, _parts(vlm, units, question, notes, reuse), t_ask=question.t_ask)
+    update = {name: getattr(words, name) for name in ("raw", "written", "evidence_times", "rationale")}
+    partial = "; ".join(dict.fromkeys(filter(None, (draft.partial, words.partial))))
+    usage = _both(draft.usage, words.usage)
+    return draft.model_copy(update={**update, "partial": partial, "usage": usage})
 
 
 def _both(first: Usage, second: Usage) -> Usage:
@@ -138,57 +137,15 @@ def _both(first: Usage, second: Usage) -> Usage:
     return first.model_copy(update=update)
 
 
-def _gives_logits(vlm: Vlm) -> bool:
-    # Backends of other distributions that say nothing do.
-    return getattr(vlm, "label_logits", True)
-
-
-def _choose(vlm: Vlm, parts: PromptParts) -> Draft:
-    choice = vlm.choose(parts)
-    probs = {label: round(p, 4) for label, p in choice.probs.items()}
-    usage = Usage(
-        prompt_tokens=choice.prompt_tokens,
-        output_tokens=1,
-        reused_tokens=choice.reused_tokens,
-        saved_s=choice.reused_s,
-    )
-    return Draft(
-        raw=choice.label, choice=choice.label, confidence=probs[choice.label], probs=probs, usage=usage
-    )
-
-
-def _write(vlm: Vlm, parts: PromptParts) -> Draft:
-    text = vlm.generate(parts, max_new_tokens=MAX_ANSWER_TOKENS)
-    choice = _yes_or_no(text.text) if set(parts.labels) == set(YES_NO) else None
-    probs = {label: round(p, 4) for label, p in text.probs.items()}
-    confidence = probs.get(choice or text.text.strip().rstrip(".").strip("()"))
-    return Draft(raw=text.text, choice=choice, confidence=confidence, probs=probs, usage=_usage(text))
-
-
-def _usage(text: Generated) -> Usage:
-    return Usage(
-        prompt_tokens=text.prompt_tokens,
-        output_tokens=text.output_tokens,
-        reused_tokens=text.reused_tokens,
-        saved_s=text.reused_s,
-        **text.spent._asdict(),
-    )
-
-
-def _yes_or_no(text: str) -> str | None:
-    """What a written answer says; ticks and polls go on by it. Null when it says neither, or both."""
-    found = set(_YES_NO.findall(text.casefold()))
-    return str(found.pop()) if len(found) == 1 else None
-
-
 def warm_up(vlm: Vlm) -> None:
     """Run every kernel once, so that the first question does not pay for it; blocks, raises `ModelError`.
 
     A provider's model is warm, and every request to it is paid: it is left alone.
     """
-    if not _gives_logits(vlm):
+    if isinstance(vlm, KeepsJpeg):
         return
     unit = vlm.encode([np.zeros((96, 96, 3), np.uint8)] * vlm.unit_frames, [0.0] * vlm.unit_frames, 0)
     options = tuple(Option(key=key, text=key) for key in "AB")
-    vlm.choose(PromptParts((unit,), question=DESCRIBE, options=options))
+    if gives_logits(vlm):
+        vlm.choose(PromptParts((unit,), question=DESCRIBE, options=options))
     vlm.generate(PromptParts((unit,), question=DESCRIBE), max_new_tokens=2)

@@ -117,3 +117,16 @@ def test_both_answers_of_a_poll_make_one_tick() -> None:
     [emission] = heard(follow, as_tick(asked, 0, no, None), spoken)
     assert (emission.t_emit, emission.raw, emission.choice) == (4.0, "a red star", "yes")
     assert emission.gold_door == "poll"
+
+
+def test_a_question_none_of_whose_ticks_was_answered_ends_as_a_timeout() -> None:
+    final = Follow(item(), Path.S1, play=STAMP, stamps={}).close(ROUTE, end_t=None)
+    assert (final.status, final.answered) == (Status.TIMEOUT, 0)
+    assert final.error == "none of 6 ticks was answered in time"
+
+
+def test_a_tick_that_was_refused_is_no_answer() -> None:
+    asked = item()
+    follow = Follow(asked, Path.S1, play=STAMP, stamps={})
+    heard(follow, answer(asked, 0, "no", speak=False), answer(asked, 1, "it", status=Status.REFUSED))
+    assert (follow.close(ROUTE, end_t=None).answered, follow.answered(1)) == (1, True)

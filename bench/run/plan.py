@@ -12,10 +12,10 @@ from typing import NamedTuple
 from bench.data import AskedQuestion, AskRules, Dataset, Sample, to_questions
 from bench.data.ask import steps
 from shared.messages import Open, Profile
-from shared.routing import Decision, StreamState, policy
+from shared.routing import Decision, StreamState, policy, state_of
 from shared.subjects import opening_id
 
-__all__ = ["Moment", "Play", "Step", "decided", "moments", "opened", "owed", "plan", "questions"]
+__all__ = ["Moment", "Play", "Step", "decided", "moments", "opened", "owed", "plan", "questions", "states"]
 
 
 class Play(NamedTuple):
@@ -94,6 +94,18 @@ def moments(asked: Iterable[AskedQuestion]) -> Iterator[Moment]:
             found.setdefault(t, []).append(Step(item, number))
     for t in sorted(found):
         yield Moment(t, tuple(found[t]))
+
+
+def states(items: Iterable[AskedQuestion], profile: Profile) -> dict[str, StreamState]:
+    """What a router may know at each question of a play, by key: a function of the questions' times alone."""
+    found: dict[str, StreamState] = {}
+    asked, now, last = 0, -1.0, None
+    for number, item in enumerate(sorted(items, key=lambda item: item.ask_s)):
+        if item.ask_s > now:
+            asked, last, now = number, (now if number else None), item.ask_s
+        since = None if last is None else round(item.ask_s - last, 6)
+        found[item.key] = state_of(profile, item.ask_s, asked=asked, since_s=since)
+    return found
 
 
 def decided(item: AskedQuestion, route: str) -> Decision:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +20,12 @@ from bench.scoring.measures import Array, Measure, Places, ratio
 __all__ = [
     "DRAWS",
     "GROUPS",
+    "Drawn",
     "Estimate",
     "difference",
+    "drawn",
     "estimate",
+    "interval",
     "mcnemar",
     "measured",
     "paired",
@@ -87,6 +91,28 @@ def difference(first: Measure, second: Measure, *, seed: int = 0) -> Estimate:
         weights = _weights(len(before), seed)
         draws = second.value(weights @ after) - first.value(weights @ before)
     return _estimate(max(len(first.sums), len(second.sums)), value, draws, count)
+
+
+class Drawn(NamedTuple):
+    """Sums over questions, and over the questions of drawn videos, for scores that need many of them at once."""
+
+    totals: Array
+    """`[columns]`."""
+    draws: Array | None
+    """`[DRAWS, columns]`; null below two videos."""
+    clusters: int
+
+
+def drawn(sums: Array, clusters: Places, *, seed: int = 0, draws: int = DRAWS) -> Drawn:
+    """Sums of the columns of `sums` (a row a question), once over all and once a draw."""
+    totals, count = _by_cluster(sums, clusters)
+    weights = _weights(len(totals), seed)[:draws]
+    return Drawn(totals.sum(axis=0), weights @ totals if count > 1 else None, count)
+
+
+def interval(n: int, value: Array, draws: Array | None, clusters: int) -> Estimate:
+    """A score with its percentile interval; draws that are NaN (undefined there) are left out."""
+    return _estimate(n, value, draws, clusters)
 
 
 def sign_flip(first: Measure, second: Measure, *, seed: int = 0) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli import data, models, results, runs, scorefile, stack
+from bench.cli import analyze, data, models, results, runs, scorefile, stack
 
 __all__ = ["app"]
 
@@ -36,6 +36,7 @@ app.command("ps")(stack.ps)
 app.command("dlq")(stack.dlq)
 app.command("doctor")(results.doctor)
 app.command("version")(results.version)
+app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(results.app, name="results")

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from bench.data.dataset import Dataset, load_dataset, save_dataset
 from bench.files import canonical, open_atomic, read_json
-from bench.run.lines import ScoredLine, counted_lines, whole_lines
+from bench.run.lines import ScoredLine, SeenLine, counted_lines, whole_lines
 from bench.run.manifest import Manifest
 from bench.run.records import Record
 from shared.errors import ConfigError, DataError
@@ -141,7 +141,11 @@ class RunFolder:
 
     def scored(self) -> Iterator[ScoredLine]:
         """The records that count, with what scores need; in bounded memory. Raises `DataError`."""
-        return counted_lines(self.records_path)
+        return counted_lines(self.records_path, ScoredLine)
+
+    def seen(self) -> Iterator[SeenLine]:
+        """The same, with what was in view."""
+        return counted_lines(self.records_path, SeenLine)
 
     def attempts(self) -> dict[int, int]:
         """Highest attempt begun, by play."""

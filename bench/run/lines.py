@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from shared.errors import DataError
 
-__all__ = ["ScoredLine", "counted_lines", "scored_lines", "whole_lines"]
+__all__ = ["ScoredLine", "SeenLine", "counted_lines", "scored_lines", "whole_lines"]
 
 
 class ScoredLine(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +47,25 @@ class ScoredLine(msgspec.Struct, frozen=True, gc=False):
     """Wall-clock seconds by stage; stages that took none are left out."""
 
 
+class _Kept(msgspec.Struct, frozen=True, gc=False):
+    seen_to_s: float | None = None
+
+
+class SeenLine(ScoredLine, frozen=True, gc=False):
+    """The same, with what was in view."""
+
+    frames_ts: tuple[float, ...] = ()
+    compact: _Kept | None = None
+
+    @property
+    def seen_to_s(self) -> float | None:
+        """Stream time of the newest frame in the prompt; null where there was none."""
+        return self.compact.seen_to_s if self.compact else max(self.frames_ts, default=None)
+
+
+_Line = TypeVar("_Line", bound=ScoredLine)
+
+
 class _Turn(msgspec.Struct, frozen=True, gc=False):
     play: int
     attempt: int
@@ -64,7 +83,11 @@ def whole_lines(path: Path) -> Iterator[bytes]:
 
 def scored_lines(path: Path) -> Iterator[ScoredLine]:
     """Every record of a file, superseded ones too, in its order; raises `DataError` that names the line."""
-    decode = msgspec.json.Decoder(ScoredLine).decode
+    return _lines(path, ScoredLine)
+
+
+def _lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
+    decode = msgspec.json.Decoder(kind).decode
     for number, line in enumerate(whole_lines(path), 1):
         try:
             yield decode(line)
@@ -72,8 +95,8 @@ def scored_lines(path: Path) -> Iterator[ScoredLine]:
             raise _fault(path, number, error) from error
 
 
-def counted_lines(path: Path) -> Iterator[ScoredLine]:
-    """The records that count, of each play those of its highest attempt; the file is read twice.
+def counted_lines(path: Path, kind: type[_Line]) -> Iterator[_Line]:
+    """The records that count, of each play those of its highest attempt, as `kind`; the file is read twice.
 
     Memory grows with the number of plays only. Raises `DataError` that names the line.
     """
@@ -86,7 +109,7 @@ def counted_lines(path: Path) -> Iterator[ScoredLine]:
             raise _fault(path, number, error) from error
         if turn.attempt > highest.get(turn.play, 0):
             highest[turn.play] = turn.attempt
-    for record in scored_lines(path):
+    for record in _lines(path, kind):
         if record.attempt == highest[record.play]:
             yield record
 

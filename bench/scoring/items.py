@@ -68,7 +68,8 @@ class _Maker:
         """The items of one turn."""
         video = self._videos.setdefault(sample.video, len(self._videos))
         options = tuple(Option(option.key, option.text) for option in turn.answer.options)
-        golds = tuple(_gold(gold) for gold in turn.answer.gold)
+        duration = sample.streams[0].duration_s
+        golds = tuple(_gold(gold, duration) for gold in turn.answer.gold)
         common = (
             turn.answer.form,
             self._options.setdefault(options, options),
@@ -140,10 +141,8 @@ def _types(golds: Iterable[GoldAt]) -> tuple[type, ...]:
     return tuple(type(gold.value) for gold in golds)
 
 
-def _gold(gold: Gold) -> GoldAt:
-    return GoldAt(
-        -math.inf if gold.from_s is None else gold.from_s,
-        math.inf if gold.to_s is None else gold.to_s,
-        gold.value,
-        gold.text,
-    )
+def _gold(gold: Gold, duration_s: float | None) -> GoldAt:
+    """Behind the end of the video nothing changes: what held there is still right for an answer that comes later."""
+    from_s = -math.inf if gold.from_s is None else gold.from_s
+    ends = gold.to_s is not None and (duration_s is None or gold.to_s < duration_s)
+    return GoldAt(from_s, gold.to_s if ends and gold.to_s is not None else math.inf, gold.value, gold.text)

@@ -19,7 +19,7 @@ from bench.scoring.items import has_gold
 from bench.scoring.latency import Stopwatch
 from shared.messages import Path, Status
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "raw_of"]
 
 _LABELLED = frozenset({AnswerForm.MCQ, AnswerForm.YES_NO, AnswerForm.SUFFICIENCY})
 _PATHS = [str(path) for path in Path]
@@ -106,7 +106,7 @@ class Reader:
         elif line.speak is not False:
             tick = line.tick or 0
             t = line.t_ask + tick * self._rules.tick_s if line.t_emit is None else line.t_emit
-            held.emissions.setdefault(tick, Emission(t, _raw(item, line)))
+            held.emissions.setdefault(tick, Emission(t, raw_of(item, line)))
 
     def _finish(self) -> None:
         self._rules.grader.prepare(
@@ -128,11 +128,11 @@ def _order(path: str) -> tuple[int, str]:
     return (_PATHS.index(path) if path in _PATHS else len(_PATHS), path)
 
 
-def _raw(item: Item, line: ScoredLine) -> str:
+def raw_of(item: Item, line: ScoredLine) -> str:
     """What was said; where there are labels, the one that the system itself chose."""
     return line.choice if line.choice is not None and item.form in _LABELLED else line.raw
 
 
 def _said(item: Item, line: ScoredLine) -> Said:
     status = Status(line.status)
-    return Said(_raw(item, line), status, line.t_emit if line.mode == "live" else None)
+    return Said(raw_of(item, line), status, line.t_emit if line.mode == "live" else None)

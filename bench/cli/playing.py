@@ -69,6 +69,8 @@ def _prepare(config: str, settings: Mapping[str, Any], resume: str, shard: str, 
     if not resume:
         return prepare(read(config, settings), local=local)
     folder = resumable(str(settings.get("output.dir") or "runs"), resume)
+    if folder.manifest().batch:
+        raise ConfigError(f"{folder.path} is asked by batch: go on with `dsb batch collect {folder.path}`")
     if config:
         return prepare(read(config, settings), resume=folder, local=local)
     same = config_of(folder.manifest().settings)

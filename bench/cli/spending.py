@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import typer
 
 from bench.cli.playing import read
 from bench.data.synth import open_dataset
+from bench.run.config import RunConfig
 from bench.run.plan import plan
 from bench.run.spending import Spending, spending
 from shared.vlm.providers.prices import table_date
 
-__all__ = ["tell"]
+__all__ = ["tell", "tell_spending"]
 
 _HEAD = ("system", "provider", "model", "requests", "frames", "prompt tokens", "reply tokens", "cost")
 
 
 def tell(config: str, settings: Mapping[str, Any]) -> None:
     """Print the estimate; nothing is sent, and nothing is written."""
-    run = read(config, settings)
+    tell_spending(read(config, settings))
+
+
+def tell_spending(run: RunConfig, *, share: Callable[[str], float] = lambda provider: 1.0) -> None:
+    """Print the estimate of a run at a share of the prices, by provider."""
     chosen = run.dataset
     dataset = open_dataset(chosen.path).select(parts=chosen.parts, max_samples=chosen.max_samples)
-    found = spending(run, plan(dataset, run.ask_rules()))
+    found = [_Cost(item, _cost(item, share)) for item in spending(run, plan(dataset, run.ask_rules()))]
     rows = [_HEAD, *map(_row, found)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     for row in rows:
@@ -31,18 +36,32 @@ def tell(config: str, settings: Mapping[str, Any]) -> None:
     typer.echo(_total(found))
 
 
-def _row(item: Spending) -> tuple[str, ...]:
+class _Cost(NamedTuple):
+    of: Spending
+    usd: float | None
+
+
+def _cost(item: Spending, share: Callable[[str], float]) -> float | None:
+    if item.cost_usd is None or not item.paid:
+        return item.cost_usd
+    return item.cost_usd * share(item.model.backend)
+
+
+def _row(cost: _Cost) -> tuple[str, ...]:
+    item, usd = cost
     provider = item.model.backend if item.paid else "local"
-    cost = "no price known" if item.cost_usd is None else f"${item.cost_usd:.2f}" if item.paid else "-"
+    told = "no price known" if usd is None else f"${usd:.2f}" if item.paid else "-"
     counts = (item.requests, item.frames, item.prompt_tokens, item.output_tokens)
-    return (item.system, provider, item.model.path, *(f"{count:,}" for count in counts), cost)
+    return (item.system, provider, item.model.path, *(f"{count:,}" for count in counts), told)
 
 
-def _total(found: list[Spending]) -> str:
-    paid = [item for item in found if item.paid]
+def _total(found: Sequence[_Cost]) -> str:
+    paid = [cost.usd for cost in found if cost.of.paid]
     if not paid:
         return "nothing is paid: both models are local"
-    if any(item.cost_usd is None for item in paid):
+    known = [usd for usd in paid if usd is not None]
+    if len(known) < len(paid):
         return "total unknown: give the model a `price`, US dollars per million prompt and reply tokens"
-    whole = sum(item.cost_usd or 0.0 for item in paid)
-    return f"total about ${whole:.2f}; list prices of {table_date()} where none is set, retries not counted"
+    return (
+        f"total about ${sum(known):.2f}; list prices of {table_date()} where none is set, retries not counted"
+    )

@@ -65,6 +65,8 @@ class Manifest(BaseModel):
     """Which shard of a run this is, like `2/4`; empty when it is none."""
     shards: int = 0
     """How many shards this run is made of; 0 when it is played whole."""
+    batch: dict[str, Any] = {}
+    """Of a run by batch: which systems, what was paid, and why there is no latency."""
     status: Literal["running", "interrupted", "complete"] = "running"
 
 

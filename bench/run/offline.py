@@ -87,7 +87,7 @@ def _read(uri: str, profile: Profile) -> _Whole:
 class Offline:
     """Answers the questions of one opening; its models block, so run it in a thread."""
 
-    def __init__(self, opened: Open, play: Play, *, s1: Vlm, s2: Vlm, memory: Memory) -> None:
+    def __init__(self, opened: Open, play: Play, *, s1: Vlm, s2: Vlm, memory: Memory | None) -> None:
         self._open, self._profile, self._uri = opened, opened.profile, play.uri
         self._s1, self._s2, self._memory = s1, s2, memory
         self._notes: dict[int, Note] = {}
@@ -179,7 +179,7 @@ class Offline:
 
     def _recall(self, question: Question, past: list[Frame]) -> tuple[Hit, ...]:
         spec = self._profile.recall
-        if not spec.enabled:
+        if not spec.enabled or self._memory is None:
             return ()
         if self._profile.notes.enabled:
             self._memory.upsert(self._written(past, question.t_ask))

@@ -80,7 +80,7 @@ class ProviderServer:
         return {"type": "error", "error": {"type": kind, "code": kind, "message": text}}
 
 
-def _only(found: dict[str, Any], needed: set[str], allowed: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def only(found: dict[str, Any], needed: set[str], allowed: set[str] = frozenset()) -> None:  # type: ignore[assignment]
     if not needed <= set(found) <= needed | allowed:
         raise Malformed(f"keys {sorted(found)}, not {sorted(needed)} and maybe {sorted(allowed)}")
 
@@ -95,20 +95,20 @@ def _jpeg(data: str) -> bytes:
 def _openai(path: str, body: dict[str, Any]) -> Seen:
     if path != "/v1/chat/completions":
         raise Malformed(path)
-    _only(body, {"model", "messages"}, {"max_tokens", "temperature", "seed", "logprobs", "top_logprobs"})
+    only(body, {"model", "messages"}, {"max_tokens", "temperature", "seed", "logprobs", "top_logprobs"})
     if not isinstance(body["max_tokens"], int) or body.get("top_logprobs", 0) > 20:
         raise Malformed("max_tokens or top_logprobs")
     system, user = body["messages"]
-    _only(system, {"role", "content"})
+    only(system, {"role", "content"})
     if (system["role"], user["role"]) != ("system", "user"):
         raise Malformed("roles")
     content: list[str | bytes] = []
     for item in user["content"]:
         if item["type"] == "text":
-            _only(item, {"type", "text"})
+            only(item, {"type", "text"})
             content.append(item["text"])
         else:
-            _only(item, {"type", "image_url"})
+            only(item, {"type", "image_url"})
             head, _, data = item["image_url"]["url"].partition(",")
             if head != "data:image/jpeg;base64" or item["type"] != "image_url":
                 raise Malformed(head)
@@ -119,17 +119,17 @@ def _openai(path: str, body: dict[str, Any]) -> Seen:
 def _anthropic(path: str, body: dict[str, Any]) -> Seen:
     if path != "/v1/messages":
         raise Malformed(path)
-    _only(body, {"model", "messages", "max_tokens", "system"}, {"temperature"})
+    only(body, {"model", "messages", "max_tokens", "system"}, {"temperature"})
     [user] = body["messages"]
-    _only(user, {"role", "content"})
+    only(user, {"role", "content"})
     content: list[str | bytes] = []
     for item in user["content"]:
         if item["type"] == "text":
-            _only(item, {"type", "text"})
+            only(item, {"type", "text"})
             content.append(item["text"])
         else:
-            _only(item, {"type", "source"})
-            _only(item["source"], {"type", "media_type", "data"})
+            only(item, {"type", "source"})
+            only(item["source"], {"type", "media_type", "data"})
             if (item["type"], item["source"]["type"], item["source"]["media_type"]) != (
                 "image",
                 "base64",
@@ -145,20 +145,20 @@ def _anthropic(path: str, body: dict[str, Any]) -> Seen:
 def _google(path: str, body: dict[str, Any]) -> Seen:
     if not re.fullmatch(r"/v1(beta)?/models/[\w.-]+:generateContent", path):
         raise Malformed(path)
-    _only(body, {"contents", "systemInstruction", "generationConfig"})
+    only(body, {"contents", "systemInstruction", "generationConfig"})
     settings = {"temperature", "seed", "responseLogprobs", "logprobs"}
-    _only(body["generationConfig"], {"maxOutputTokens"}, settings)
+    only(body["generationConfig"], {"maxOutputTokens"}, settings)
     [user] = body["contents"]
-    _only(user, {"role", "parts"})
+    only(user, {"role", "parts"})
     content: list[str | bytes] = []
     for part in user["parts"]:
         if "text" in part:
-            _only(part, {"text"})
+            only(part, {"text"})
             content.append(part["text"])
         else:
-            _only(part, {"inlineData"})
+            only(part, {"inlineData"})
             blob = {key.replace("mime_type", "mimeType"): value for key, value in part["inlineData"].items()}
-            _only(blob, {"mimeType", "data"})
+            only(blob, {"mimeType", "data"})
             if blob["mimeType"] != "image/jpeg" or user["role"] != "user":
                 raise Malformed("image")
             # protobuf's JSON takes either alphabet
@@ -249,6 +249,21 @@ def _google_says(server: ProviderServer, text: str) -> dict[str, Any]:
 
 _READ = {"openai": _openai, "anthropic": _anthropic, "google": _google}
 _SAY = {"openai": _openai_says, "anthropic": _anthropic_says, "google": _google_says}
+_PATHS = {
+    "openai": "/v1/chat/completions",
+    "anthropic": "/v1/messages",
+    "google": "/v1beta/models/m:generateContent",
+}
+
+
+def read(provider: str, body: dict[str, Any]) -> Seen:
+    """A chat request, wherever it stands; raises `Malformed` and its like."""
+    return _READ[provider](_PATHS[provider], body)
+
+
+def say(server: ProviderServer, texts: list[str]) -> dict[str, Any]:
+    """The answer in the provider's form."""
+    return _SAY[server.provider](server, server.says(texts))
 
 
 def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli import analyze, batch, data, models, results, runs, scorefile, stack
+from bench.cli import analyze, batch, data, models, results, route, runs, scorefile, stack
 
 __all__ = ["app"]
 
@@ -36,8 +36,9 @@ app.command("ps")(stack.ps)
 app.command("dlq")(stack.dlq)
 app.command("doctor")(results.doctor)
 app.command("version")(results.version)
-app.add_typer(analyze.app, name="analyze")
 app.add_typer(batch.app, name="batch")
+app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(results.app, name="results")
+app.add_typer(route.app, name="route")

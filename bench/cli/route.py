@@ -1,0 +1,51 @@
+"""`dsb route`: routing policies replayed on a paired run, where they go wrong, trained, compared, rerun."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+Run = Annotated[str, typer.Argument(help="The folder of a run with --route both.", show_default=False)]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        help="Like rule, random@0.3, cascade@0.7, semantic, learned:FILE, llm:MODEL, oracle. May be repeated.",
+    ),
+]
+Policy = Annotated[str, typer.Option("--policy", help="The policy.")]
+Parts = Annotated[list[str] | None, typer.Option("--part", help="Only this part. May be repeated.")]
+Cost = Annotated[
+    str, typer.Option(help="What an answer costs: seconds (of work), latency, tokens, usd or calls.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_USUAL = ("force-s1", "force-s2", "random@0.5", "rule", "semantic", "cascade@0.7", "oracle")
+
+app = typer.Typer(help="Replay, train and compare routing policies.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Replay, train and compare routing policies."""
+
+
+@app.command("simulate")
+def simulate(
+    run: Run,
+    policies: Policies = None,
+    part: Parts = None,
+    cost: Cost = "seconds",
+    curves: Annotated[str, typer.Option(help="Write the points of all curves to this CSV file.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Replay policies on a paired run: what each would have scored and cost, at its own and at every threshold.
+
+    Nothing is asked again but the policies. Example: dsb route simulate runs/mine --policy rule --policy oracle
+    """
+    from bench.cli.routing import show_simulation
+
+    show_simulation(run, policies or list(_USUAL), part or [], cost, curves=curves, as_json=as_json)

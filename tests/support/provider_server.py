@@ -47,6 +47,8 @@ class ProviderServer:
         self.stop = ""
         """What the reply says of its end: `length` or `refusal`; empty: the model's own."""
         self.tells_probs = False
+        self.thought = ""
+        """What the reply says that the model thought; as a server of one's own tells it, with `openai`."""
         self.tries = 0
         self.hung = threading.Event()
         self._lock = threading.Lock()
@@ -95,7 +97,14 @@ def _jpeg(data: str) -> bytes:
 def _openai(path: str, body: dict[str, Any]) -> Seen:
     if path != "/v1/chat/completions":
         raise Malformed(path)
-    only(body, {"model", "messages"}, {"max_tokens", "temperature", "seed", "logprobs", "top_logprobs"})
+    settings = {"max_tokens", "temperature", "seed", "logprobs", "top_logprobs"}
+    only(body, {"model", "messages"}, settings | {"stop", "reasoning_effort", "response_format"})
+    if body.get("reasoning_effort", "low") not in ("none", "minimal", "low", "medium", "high"):
+        raise Malformed("reasoning_effort")
+    if held := body.get("response_format"):
+        only(held, {"type", "json_schema"})
+        only(held["json_schema"], {"name", "strict", "schema"})
+        _strict_schema(held["type"], held["json_schema"]["schema"])
     if not isinstance(body["max_tokens"], int) or body.get("top_logprobs", 0) > 20:
         raise Malformed("max_tokens or top_logprobs")
     system, user = body["messages"]
@@ -116,10 +125,33 @@ def _openai(path: str, body: dict[str, Any]) -> Seen:
     return Seen(system["content"], content, body)
 
 
+def _strict_schema(kind: str, schema: dict[str, Any]) -> None:
+    """As strict modes want it: every property required, and no others."""
+    only(schema, {"type", "properties", "required", "additionalProperties"})
+    closed = schema["additionalProperties"] is False and schema["required"] == list(schema["properties"])
+    if kind not in ("json_schema", "application/json") or not closed:
+        raise Malformed("schema")
+
+
+def _anthropic_thinking(body: dict[str, Any]) -> None:
+    asked = body.get("thinking", {"type": "disabled"})
+    only(asked, {"type"}, {"budget_tokens"})
+    if asked["type"] == "enabled" and not 1024 <= asked["budget_tokens"] < body["max_tokens"]:
+        raise Malformed("budget_tokens")
+    if asked["type"] == "enabled" and "temperature" in body:
+        raise Malformed("temperature while thinking")
+
+
 def _anthropic(path: str, body: dict[str, Any]) -> Seen:
     if path != "/v1/messages":
         raise Malformed(path)
-    only(body, {"model", "messages", "max_tokens", "system"}, {"temperature"})
+    settings = {"temperature", "thinking", "output_config", "stop_sequences"}
+    only(body, {"model", "messages", "max_tokens", "system"}, settings)
+    _anthropic_thinking(body)
+    if held := body.get("output_config"):
+        only(held, {"format"})
+        only(held["format"], {"type", "schema"})
+        _strict_schema(held["format"]["type"], held["format"]["schema"])
     [user] = body["messages"]
     only(user, {"role", "content"})
     content: list[str | bytes] = []
@@ -146,8 +178,13 @@ def _google(path: str, body: dict[str, Any]) -> Seen:
     if not re.fullmatch(r"/v1(beta)?/models/[\w.-]+:generateContent", path):
         raise Malformed(path)
     only(body, {"contents", "systemInstruction", "generationConfig"})
-    settings = {"temperature", "seed", "responseLogprobs", "logprobs"}
-    only(body["generationConfig"], {"maxOutputTokens"}, settings)
+    settings = {"temperature", "seed", "responseLogprobs", "logprobs", "stopSequences", "thinkingConfig"}
+    held = body["generationConfig"]
+    only(held, {"maxOutputTokens"}, settings | {"responseMimeType", "responseJsonSchema"})
+    # As its SDK sends it; protobuf's JSON takes either spelling.
+    only(held.get("thinkingConfig", {}), set(), {"thinking_budget", "include_thoughts"})
+    if "responseJsonSchema" in held:
+        _strict_schema(held["responseMimeType"], held["responseJsonSchema"])
     [user] = body["contents"]
     only(user, {"role", "parts"})
     content: list[str | bytes] = []
@@ -173,7 +210,7 @@ def _openai_says(server: ProviderServer, text: str) -> dict[str, Any]:
         "role": "assistant",
         "content": None if refusal else text,
         "refusal": "No." if refusal else None,
-    }
+    } | ({"reasoning_content": server.thought} if server.thought else {})
     told = {
         "content": [
             {
@@ -208,12 +245,14 @@ def _openai_says(server: ProviderServer, text: str) -> dict[str, Any]:
 
 def _anthropic_says(server: ProviderServer, text: str) -> dict[str, Any]:
     ends = {"": "end_turn", "length": "max_tokens", "refusal": "refusal"}
+    thought = {"type": "thinking", "thinking": server.thought, "signature": "s"}
+    said = [*([thought] if server.thought else []), {"type": "text", "text": text}]
     return {
         "id": "msg_1",
         "type": "message",
         "role": "assistant",
         "model": "m",
-        "content": [] if server.stop == "refusal" else [{"type": "text", "text": text}],
+        "content": [] if server.stop == "refusal" else said,
         "stop_reason": ends[server.stop],
         "stop_sequence": None,
         "usage": {"input_tokens": 900, "cache_read_input_tokens": 100, "output_tokens": 10},
@@ -240,7 +279,10 @@ def _google_says(server: ProviderServer, text: str) -> dict[str, Any]:
         ]
     }
     candidate = {
-        "content": {"role": "model", "parts": [{"text": "hm", "thought": True}, {"text": text}]},
+        "content": {
+            "role": "model",
+            "parts": [{"text": server.thought or "hm", "thought": True}, {"text": text}],
+        },
         "finishReason": "MAX_TOKENS" if server.stop == "length" else "STOP",
         "index": 0,
     } | ({"logprobsResult": told} if server.tells_probs else {})

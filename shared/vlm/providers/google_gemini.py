@@ -11,6 +11,7 @@ from typing import Any
 from shared.vlm.providers.facts import Connection, api_key, provider_of, sdk
 from shared.vlm.providers.wire import Reply, Request, failure, label_probs, one_line, seconds
 from shared.vlm.spec import ModelSpec
+from shared.vlm.structured import schema
 
 __all__ = ["GoogleGemini", "asked_of", "connect", "errors_told", "reply_of"]
 
@@ -68,14 +69,24 @@ def _part(types: Any, item: str | bytes) -> Any:
 
 
 def _config(to: Connection, request: Request) -> Any:
-    probs = to.spec.logprobs and request.labels
-    return to.sdk.types.GenerateContentConfig(
+    probs = to.spec.logprobs and request.labels and not request.structured
+    types = to.sdk.types
+    thinking = None
+    if request.thinking is not None:
+        thinking = types.ThinkingConfig(
+            thinking_budget=request.thinking, include_thoughts=bool(request.thinking) or None
+        )
+    return types.GenerateContentConfig(
         system_instruction=request.system,
         max_output_tokens=request.max_tokens,
         temperature=to.spec.sampling_temperature,
         seed=to.spec.seed,
         response_logprobs=True if probs else None,
         logprobs=_TOP if probs else None,
+        stop_sequences=list(to.spec.stop) or None,
+        thinking_config=thinking,
+        response_mime_type="application/json" if request.structured else None,
+        response_json_schema=schema(request.labels) if request.structured else None,
     )
 
 
@@ -117,8 +128,9 @@ def reply_of(done: Any, request: Request) -> Reply:
     first = done.candidates[0]
     said = first.content.parts if first.content and first.content.parts else []
     text = "".join(part.text for part in said if part.text and not part.thought)
+    thought = "".join(part.text for part in said if part.text and part.thought)
     stop = _STOPS.get(first.finish_reason.value if first.finish_reason else "", "")
-    return Reply(text, sent, made, stop, label_probs(request.labels, _first_tokens(first)))
+    return Reply(text, sent, made, stop, label_probs(request.labels, _first_tokens(first)), thought)
 
 
 def _first_tokens(candidate: Any) -> dict[str, float]:

@@ -9,6 +9,7 @@ from shared.vlm.providers.facts import Connection, api_key, provider_of, sdk
 from shared.vlm.providers.sdk_errors import failure_of
 from shared.vlm.providers.wire import Passing, Reply, Request, base64_of, label_probs
 from shared.vlm.spec import ModelSpec
+from shared.vlm.structured import schema
 
 __all__ = ["OpenAiChat", "body_of", "connect", "reply_of"]
 
@@ -59,7 +60,14 @@ def body_of(spec: ModelSpec, request: Request) -> dict[str, Any]:
         body["temperature"] = spec.sampling_temperature
     if spec.seed is not None:
         body["seed"] = spec.seed
-    if spec.logprobs and request.labels:
+    if spec.stop:
+        body["stop"] = list(spec.stop)
+    if request.thinking is not None:
+        body["reasoning_effort"] = _effort(request.thinking)
+    if request.structured:
+        asked = {"name": "answer", "strict": True, "schema": schema(request.labels)}
+        body["response_format"] = {"type": "json_schema", "json_schema": asked}
+    elif spec.logprobs and request.labels:
         body |= {"logprobs": True, "top_logprobs": _TOP}
     return body
 
@@ -76,7 +84,22 @@ def reply_of(spec: ModelSpec, done: Any, request: Request) -> Reply:
         usage.completion_tokens if usage else 0,
         "refusal" if refusal else _STOPS.get(choice.finish_reason, ""),
         label_probs(request.labels, _first_tokens(choice)),
+        _thought(choice.message),
     )
+
+
+def _effort(tokens: int) -> str:
+    """The API takes no number of tokens: the limit of the whole reply holds them."""
+    if not tokens:
+        return "none"
+    return "low" if tokens <= 1024 else "medium" if tokens <= 8192 else "high"
+
+
+def _thought(message: Any) -> str:
+    """Told by other servers alone: vLLM, SGLang and llama.cpp, under either name."""
+    names = ("reasoning_content", "reasoning")
+    told = [found for name in names if isinstance(found := getattr(message, name, None), str)]
+    return told[0] if told else ""
 
 
 def _item(item: str | bytes) -> dict[str, Any]:

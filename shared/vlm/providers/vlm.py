@@ -61,7 +61,7 @@ class ProviderVlm:
     def __init__(self, spec: ModelSpec, backend: Backend, *, backoff: Backoff = Backoff()) -> None:  # noqa: B008
         self._spec, self._backend, self._backoff = spec, backend, backoff
         self._provider = provider_of(spec)
-        self.name = spec.path
+        self.name, self.structured = spec.path, spec.structured
         self.fingerprint = _fingerprint(spec)
         self._limiter = Limiter(concurrency=spec.max_concurrency, rpm=spec.rpm, tpm=spec.tpm)
         self._price = price_of(spec)
@@ -95,13 +95,21 @@ class ProviderVlm:
 
     def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Generated:
         """One reply, of `max_tokens` of the settings or else `max_new_tokens`; blocks, raises `ModelError`."""
-        request = request_of(parts, max_tokens=self._spec.max_tokens or max_new_tokens)
+        spec = self._spec
+        request = request_of(
+            parts, max_tokens=spec.max_tokens or max_new_tokens, thinking=spec.thinking_tokens
+        )
         reply, retries, retry_s = self._persist(request)
         cost = self._price.of(reply.prompt_tokens, reply.output_tokens) if self._price else None
         self._count(reply, cost)
         spent = Spent(cost, retries + reply.tries, retry_s, reply.stop)
         return Generated(
-            reply.text.strip(), reply.prompt_tokens, reply.output_tokens, probs=reply.probs, spent=spent
+            reply.text.strip(),
+            reply.prompt_tokens,
+            reply.output_tokens,
+            probs=reply.probs,
+            spent=spent,
+            thought=reply.thought.strip(),
         )
 
     def _persist(self, request: Request) -> tuple[Reply, int, float]:
@@ -152,4 +160,6 @@ def _fingerprint(spec: ModelSpec) -> str:
     """16 hex digits over the settings that shape an answer; what a provider changes behind a name is not in it."""
     named = ("backend", "path", "base_url", "max_tokens", "sampling_temperature", "seed")
     shaping = [getattr(spec, name) for name in named] + [wording.SYSTEM + wording.DESCRIBE]
+    if further := spec.model_dump(include={"structured", "thinking_tokens", "stop"}, exclude_defaults=True):
+        shaping.append(further)
     return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()[:16]

@@ -34,8 +34,13 @@ class Request(NamedTuple):
     system: str
     content: tuple[str | bytes, ...]
     max_tokens: int
+    """Thinking included."""
     labels: tuple[str, ...] = ()
     """What the answer is chosen among; empty where it is written freely."""
+    structured: bool = False
+    """The reply is to be JSON, of `shared.vlm.structured.schema`."""
+    thinking: int | None = None
+    """Most tokens of thought; 0: none is wanted; null: nothing is said of it."""
 
 
 class Reply(NamedTuple):
@@ -49,6 +54,8 @@ class Reply(NamedTuple):
     """`length`, `refusal` or `filter`; empty at the model's own end."""
     probs: Mapping[str, float] = {}
     """By label, summing to 1; empty where the provider does not tell."""
+    thought: str = ""
+    """What it thought before, as far as the provider tells."""
     tries: int = 0
     """Tries that failed before it, where others than the caller repeated it: those of earlier batches."""
 
@@ -69,12 +76,22 @@ class Backend(Protocol):
         ...
 
 
-def request_of(parts: PromptParts, *, max_tokens: int) -> Request:
-    """The chat request of a prompt: the words and the order of every other family (shared/vlm/prompt.py)."""
+def request_of(parts: PromptParts, *, max_tokens: int, thinking: int | None = None) -> Request:
+    """The chat request of a prompt: the words and the order of every other family (shared/vlm/prompt.py).
+
+    `max_tokens` are those of the reply, `thinking` comes beside them.
+    """
     system, user = messages(parts)
     frames = iter(parts.units)
     content = tuple(item["text"] if item["type"] == "text" else next(frames).jpeg for item in user["content"])
-    return Request(system["content"][0]["text"], content, max_tokens, tuple(parts.choices))
+    return Request(
+        system["content"][0]["text"],
+        content,
+        max_tokens + (thinking or 0),
+        tuple(parts.choices),
+        parts.structured,
+        thinking,
+    )
 
 
 def base64_of(jpeg: bytes) -> str:

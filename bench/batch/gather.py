@@ -61,7 +61,9 @@ class Pass:
         stamp, records = PlayStamp(run, request.opening, play.number, attempt, "offline"), list[Record]()
         chains = Chains(play.samples, items, play.rules)
         book = Book(items, stamp=stamp, route=route, chains=chains, write=records.append)
-        offline = Offline(request, play, s1=self._models["s1"], s2=self._models["s2"], memory=self._memory)
+        offline = Offline(
+            request, play, s1=self._models["s1"], s2=self._models["s2"], memory=self._memory, once=True
+        )
         missed = self._missed()
         self._notes(offline, request, play, book, items)
         self._ask(offline, book, items, route)
@@ -87,7 +89,7 @@ class Pass:
     ) -> None:
         """Where S1's notes come from batches, all are put down at once: S2 would meet only the first that lacks."""
         profile = request.profile
-        if "s1" not in self._desks or not (profile.recall.enabled and profile.notes.enabled):
+        if "s1" not in self._desks or not (profile.recall.reads and profile.notes.enabled):
             return
         last = max((steps(item)[-1] for item in items if Path.S2 in book.paths(item.key)), default=None)
         if last is None:

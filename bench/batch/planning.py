@@ -91,11 +91,11 @@ class Planner:
 
     @contextmanager
     def _memory(self) -> Iterator[Memory | None]:
-        spec = self._prepared.config.memory
-        if not spec.enabled:
+        config = self._prepared.config
+        if not config.profile().recall.reads:
             yield None
             return
-        with open_memory(store="memory:", encoder=spec.encoder) as memory:
+        with open_memory(store="memory:", encoder=config.memory.encoder) as memory:
             yield memory
 
     def _models(self, desks: Mapping[str, Desk]) -> dict[str, Vlm]:

@@ -85,13 +85,19 @@ def _read(uri: str, profile: Profile) -> _Whole:
 
 
 class Offline:
-    """Answers the questions of one opening; its models block, so run it in a thread."""
+    """Answers the questions of one opening; its models block, so run it in a thread.
 
-    def __init__(self, opened: Open, play: Play, *, s1: Vlm, s2: Vlm, memory: Memory | None) -> None:
+    With `once` the source is decoded once for all questions, not afresh for each: the same frames, sooner.
+    """
+
+    def __init__(
+        self, opened: Open, play: Play, *, s1: Vlm, s2: Vlm, memory: Memory | None, once: bool = False
+    ) -> None:
         self._open, self._profile, self._uri = opened, opened.profile, play.uri
         self._s1, self._s2, self._memory = s1, s2, memory
         self._notes: dict[int, Note] = {}
         self._all: _Whole | None = None
+        self._once = once
 
     @property
     def end_t(self) -> float | None:
@@ -111,7 +117,8 @@ class Offline:
         decision = policy(route).decide(question, StreamState(question.t_ask))
         stamp = RouteStamp(route=route, score=decision.score, reason=decision.reason)
         # Ticks come by the dozen: they share one pass over the source.
-        past = self._decode(question.t_ask) if question.standing is None else self._prefix(question.t_ask)
+        afresh = question.standing is None and not self._once
+        past = self._decode(question.t_ask) if afresh else self._prefix(question.t_ask)
         return self._final(question, path, stamp, past, n=n, spoke=spoke)
 
     def _decode(self, t_ask: float) -> list[Frame] | DsbError:

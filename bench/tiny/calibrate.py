@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from transformers import LlavaForConditionalGeneration
 
-from bench.tiny.learn import collate, hidden
+from bench.tiny.decoder import depth
+from bench.tiny.layout import Read
 from bench.tiny.lessons import Block, Lesson
 from bench.tiny.memory_lessons import MemoryTeacher
+from bench.tiny.packed import pack, scores
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -35,18 +37,19 @@ def calibrate(
     lessons: int = 160,
 ) -> Calibration:
     """The temperature that makes the gold letters of validation lessons likeliest (Guo et al. 2017)."""
-    scores, gold = [], []
+    said, gold = [], []
+    layers = depth(model)
     for _ in range(0, lessons, 8):
-        drawn = [lesson(teacher) for _ in range(8)]
-        out = hidden(model, collate(drawn, rows), teacher.image)[-1]
-        for i, one in enumerate(drawn):
-            end = len(one.prefix)
+        drawn, reads, end = [lesson(teacher) for _ in range(8)], [], 0
+        for one in drawn:
+            end += len(one.prefix)
             for block in one.blocks:
                 end += len(block.ids)
                 if _is_choice(block, teacher):
-                    scores.append(model.lm_head(out[i, end - 2])[teacher.letters])
+                    reads.append(Read(end - 2, layers))
                     gold.append(teacher.letters.index(block.ids[-1]))
-    logits, target = torch.stack(scores), torch.tensor(gold)
+        said.append(scores(model, pack(drawn, rows, reads, layers), teacher.image)[:, teacher.letters])
+    logits, target = torch.cat(said), torch.tensor(gold)
     grid = torch.logspace(-1.0, 1.0, 161)
     losses = torch.stack([F.cross_entropy(logits / t, target) for t in grid])
     accuracy = (logits.argmax(-1) == target).float().mean()

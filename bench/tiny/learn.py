@@ -1,7 +1,7 @@
 """Second stage: the language model learns from lessons, with the vision tower frozen and its rows computed before.
 
-Questions of a lesson share its frames' prefix under a block mask, so that many are learnt for the price of one clip.
-Training resumes from its last checkpoint.
+Questions of a lesson share its frames' prefix, so that many are learnt for the price of one clip. The halves of a
+batch are worked on by a thread each. Training resumes from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -10,25 +10,30 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from transformers import LlavaForConditionalGeneration
 
+from bench.tiny.decoder import depth
+from bench.tiny.layout import Read
 from bench.tiny.lessons import Lesson, Teacher
+from bench.tiny.muon import Muon
+from bench.tiny.packed import Packed, pack, scores
 
-__all__ = ["Batch", "Course", "collate", "hidden", "learn", "run_batch"]
+__all__ = ["Batch", "Course", "collate", "learn", "run_batch"]
 
 PROMOTE_EVERY = 25
 WEIGHTS = {
     "answer": 1.0,
     "hint": 0.5,
     "flag": 0.15,
-    "caption": 0.3,
+    "caption": 0.5,
     "bind": 0.1,
     "lookup": 0.5,
     "doubt": 0.35,
@@ -38,22 +43,20 @@ DEPTH = {"answer": 1.0, "hint": 0.67, "flag": 0.83, "caption": 1.0, "bind": 0.17
 the option that says the same, and one for naming its letter; read at the top, letters stall far below the hints."""
 
 
+SHARES = 2
+"""Parts of a batch; a thread each, if there are as many."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Lessons as tensors; `t*` are the supervised places."""
+    """Lessons as tensors; `t*` are the supervised places, and the first of its reads."""
 
-    ids: Tensor
-    mask: Tensor
-    positions: Tensor
-    rows: Tensor
-    t_at: Tensor
-    """`[n, 2]`: lesson, position."""
+    packed: Packed
     t_word: Tensor
     t_weight: Tensor
-    t_depth: Tensor
-    """Share of the layers after which it is read."""
     t_name: list[str]
-    even_at: Tensor
+    even: int
+    """How many places there are at which letters should be even; the last of its reads."""
 
 
 @dataclass(frozen=True)
@@ -73,81 +76,69 @@ class Course:
     the course by saying true."""
 
 
-def collate(lessons: Sequence[Lesson], rows: Tensor) -> Batch:
-    """Pad lessons and build the block mask: causal, within a block, the one that it continues, and the prefix."""
-    sizes = [len(x.prefix) + sum(len(b.ids) for b in x.blocks) for x in lessons]
-    n, width = len(lessons), max(sizes)
-    ids, block = torch.zeros(n, width, dtype=torch.long), torch.full((n, width), -1)
-    behind, positions = torch.zeros(n, width, dtype=torch.long), torch.zeros(n, width, dtype=torch.long)
-    at, words, weights, depths, names, even = [], [], [], [], [], []
-    for i, lesson in enumerate(lessons):
-        end = len(lesson.prefix)
-        ids[i, :end], block[i, :end], positions[i, :end] = torch.tensor(lesson.prefix), 0, torch.arange(end)
-        for j, b in enumerate(lesson.blocks, start=1):
-            stop = end + len(b.ids)
-            ids[i, end:stop], block[i, end:stop] = torch.tensor(b.ids), j
-            first = len(lesson.prefix)
-            if b.behind is not None:
-                behind[i, end:stop] = b.behind + 1
-                first += len(lesson.blocks[b.behind].ids)
-            positions[i, end:stop] = torch.arange(len(b.ids)) + first
+def collate(lessons: Sequence[Lesson], rows: Tensor, layers: int) -> Batch:
+    """Lay out lessons for a model of so many layers, with their targets."""
+    targets: list[Read] = []
+    even: list[Read] = []
+    words, weights, names, end = [], [], [], 0
+    for lesson in lessons:
+        end += len(lesson.prefix)
+        for b in lesson.blocks:
             for where, word, kind in b.targets:
-                at.append((i, end + where))
+                targets.append(Read(end + where, max(1, round(DEPTH[kind] * layers))))
                 words.append(word)
                 weights.append(WEIGHTS[kind])
-                depths.append(DEPTH[kind])
                 names.append(
                     b.name if kind == "answer" else f"{b.name}/{kind}" if kind != "caption" else "caption"
                 )
-            even += [(i, end + where) for where in b.even]
-            end = stop
-    same = (block[:, :, None] == block[:, None, :]) | (block[:, None, :] == 0) & (block[:, :, None] > 0)
-    same |= (behind[:, :, None] == block[:, None, :]) & (block[:, None, :] > 0)
-    mask = (same & torch.ones(width, width, dtype=torch.bool).tril()).unsqueeze(1)
-    shown = [rows[x.scene, x.seconds].flatten(0, 1) for x in lessons if x.seconds] or [rows[0, 0, :0]]
-    return Batch(
-        ids, mask, positions, torch.cat(shown).float(), torch.tensor(at), torch.tensor(words), torch.tensor(weights),
-        torch.tensor(depths), names, torch.tensor(even, dtype=torch.long).reshape(-1, 2),
-    )  # fmt: skip
-
-
-def hidden(model: LlavaForConditionalGeneration, batch: Batch, image: int) -> tuple[Tensor, ...]:
-    """The language model's states after each layer, `[lessons, positions, width]`; the last as the head reads it."""
-    embeds = model.get_input_embeddings()(batch.ids)
-    shown = model.model.multi_modal_projector(batch.rows)
-    embeds = embeds.masked_scatter((batch.ids == image).unsqueeze(-1), shown)
-    out = model.model.language_model(
-        inputs_embeds=embeds,
-        attention_mask=batch.mask,
-        position_ids=batch.positions,
-        use_cache=False,
-        output_hidden_states=True,
-    )
-    return (*out.hidden_states[1:-1], out.last_hidden_state)
+            even += [Read(end + where, layers) for where in b.even]
+            end += len(b.ids)
+    packed = pack(lessons, rows, targets + even, layers)
+    return Batch(packed, torch.tensor(words), torch.tensor(weights), names, len(even))
 
 
 def run_batch(model: LlavaForConditionalGeneration, batch: Batch, image: int) -> tuple[Tensor, Tensor]:
     """Scores `[n_targets, vocabulary]` at the supervised places, and at those where letters should be even."""
-    states = hidden(model, batch, image)
-    n, layers = len(batch.t_at), (batch.t_depth * len(states)).round().long() - 1
-    picked = torch.zeros(n, states[-1].shape[-1])
-    for layer in set(layers.tolist()):
-        here = layers == layer
-        found = states[layer][batch.t_at[here, 0], batch.t_at[here, 1]]
-        top = layer == len(states) - 1
-        picked = picked.index_put(
-            (here.nonzero()[:, 0],), found if top else model.model.language_model.norm(found)
-        )
-    even = states[-1][batch.even_at[:, 0], batch.even_at[:, 1]]
-    return model.lm_head(picked), model.lm_head(even)
+    found = scores(model, batch.packed, image)
+    return found[: len(batch.t_word)], found[len(batch.t_word) :]
 
 
-def _loss(scores: Tensor, even: Tensor, batch: Batch, letters: Sequence[int]) -> Tensor:
-    each = F.cross_entropy(scores, batch.t_word, reduction="none") * batch.t_weight
-    loss = each.sum() / batch.t_weight.sum()
-    if len(even):
-        loss = loss - 0.2 * F.log_softmax(even, -1)[:, list(letters)].mean()
-    return loss
+class _Done(NamedTuple):
+    """One share of a batch, worked through."""
+
+    loss: float
+    grads: tuple[Tensor, ...]
+    said: Tensor
+
+
+class _Workers:
+    """Works through the shares of a batch; the sum doesn't depend on how many threads there are."""
+
+    def __init__(
+        self, model: LlavaForConditionalGeneration, teacher: Teacher, pool: ThreadPoolExecutor
+    ) -> None:
+        self._model, self._teacher, self._pool = model, teacher, pool
+        self.weights = [p for n, p in model.named_parameters() if "vision_tower" not in n]
+        self._layers = depth(model)
+
+    def step(self, lessons: Sequence[Lesson], rows: Tensor) -> tuple[float, list[Batch], list[_Done]]:
+        """Set the gradients of the mean loss; returns it, and what was said where."""
+        shares = [x for i in range(SHARES) if (x := lessons[i::SHARES])]
+        batches = list(self._pool.map(lambda x: collate(x, rows, self._layers), shares))
+        weight, even = sum(float(b.t_weight.sum()) for b in batches), sum(b.even for b in batches)
+        done = list(self._pool.map(lambda b: self._work(b, weight, even), batches))
+        for weights, *grads in zip(self.weights, *(d.grads for d in done), strict=True):
+            weights.grad = torch.stack(grads).sum(0)
+        return sum(d.loss for d in done), batches, done
+
+    def _work(self, batch: Batch, weight: float, even: int) -> _Done:
+        said, letters = run_batch(self._model, batch, self._teacher.image)
+        each = F.cross_entropy(said, batch.t_word, reduction="none") * batch.t_weight
+        loss = each.sum() / weight
+        if batch.even:
+            loss = loss - 0.2 * F.log_softmax(letters, -1)[:, self._teacher.letters].mean(1).sum() / even
+        grads = torch.autograd.grad(loss, self.weights, materialize_grads=True)
+        return _Done(loss.item(), grads, said.detach().argmax(-1))
 
 
 class _Tally:
@@ -156,8 +147,8 @@ class _Tally:
     def __init__(self) -> None:
         self.counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
 
-    def add(self, scores: Tensor, batch: Batch, eos: int) -> None:
-        right = (scores.argmax(-1) == batch.t_word).tolist()
+    def add(self, said: Tensor, batch: Batch, eos: int) -> None:
+        right = (said == batch.t_word).tolist()
         for name, ok, word in zip(batch.t_name, right, batch.t_word.tolist(), strict=True):
             if word != eos or name == "caption":
                 self.counts[name][0] += ok
@@ -194,33 +185,44 @@ def learn(
     checkpoint: Path,
     progress: Callable[[str], None],
     save_every_s: float = 60.0,
+    threads: int = 1,
 ) -> None:
     """Train in place; a checkpoint of the same course is taken up where it was left."""
-    weights = [p for n, p in model.named_parameters() if "vision_tower" not in n]
-    optimizer = torch.optim.AdamW(weights, lr=course.rate, weight_decay=0.01, betas=(0.9, 0.98))
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        _learn(
+            _Workers(model, teacher, pool), model, rows, teacher, course, checkpoint, progress, save_every_s
+        )
+
+
+def _learn(
+    workers: _Workers,
+    model: LlavaForConditionalGeneration,
+    rows: Tensor,
+    teacher: Teacher,
+    course: Course,
+    checkpoint: Path,
+    progress: Callable[[str], None],
+    save_every_s: float,
+) -> None:
+    optimizer = Muon(model, course.rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _rate(s, course))
     start = _restore(checkpoint, model, optimizer, schedule, teacher)
-    tally, began, saved = _Tally(), time.monotonic(), time.monotonic()
+    tally, saved, wall, cpu = _Tally(), time.monotonic(), time.monotonic(), time.process_time()
     for step in range(start + 1, course.steps + 1):
-        batch = collate([course.lesson(teacher, step / course.steps) for _ in range(course.batch)], rows)
-        scores, even = run_batch(model, batch, teacher.image)
-        loss = _loss(scores, even, batch, teacher.letters)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(weights, 1.0)
+        lessons = [course.lesson(teacher, step / course.steps) for _ in range(course.batch)]
+        loss, batches, done = workers.step(lessons, rows)
+        nn.utils.clip_grad_norm_(workers.weights, 1.0)
         optimizer.step()
         schedule.step()
-        tally.add(scores, batch, teacher.eos)
+        for batch, one in zip(batches, done, strict=True):
+            tally.add(one.said, batch, teacher.eos)
         last = step == course.steps
+        took = f"{time.monotonic() - wall:.0f} s, {time.process_time() - cpu:.0f} s of CPU"
         if course.promote is not None and step % PROMOTE_EVERY == 0:
-            shares = tally.shares()
-            last = course.promote(teacher, shares) or last
-            progress(f"{course.name} step {step}: level {teacher.level} {tally.text()}")
+            last = course.promote(teacher, tally.shares()) or last
+            progress(f"{course.name} step {step} ({took}): level {teacher.level} {tally.text()}")
         elif step % 100 == 0 or last:
-            took = time.monotonic() - began
-            progress(
-                f"{course.name} step {step} of {course.steps} ({took:.0f} s): loss {loss.item():.4f} {tally.text()}"
-            )
+            progress(f"{course.name} step {step} of {course.steps} ({took}): loss {loss:.4f} {tally.text()}")
         if time.monotonic() - saved > save_every_s or last:
             saved = time.monotonic()
             _save(checkpoint, model, optimizer, schedule, teacher, course.steps if last else step)

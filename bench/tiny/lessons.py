@@ -18,7 +18,7 @@ import torch
 
 from bench.data.world import LETTERS, TASKS, Subject, Task, WorldQuestion, answer_at, caption, draw, wording
 from bench.tiny.tokenizer import END, IMAGE, USER, build_tokenizer, text_of, token_id
-from shared.messages import Note, Option, WindowSpec
+from shared.messages import Note, Option, Profile
 from shared.perception.window import window
 from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
 from shared.vlm.base import PromptParts, Unit
@@ -28,7 +28,7 @@ __all__ = ["Block", "Kind", "Lesson", "Teacher", "keyed", "prompt_text"]
 
 Kind = Literal["answer", "hint", "flag", "caption", "bind", "lookup", "doubt"]
 NOTE_EVERY_S = 5
-_S1 = WindowSpec()
+_S1 = Profile().s1
 _NO_FEATS = torch.empty(0)
 
 

@@ -14,7 +14,7 @@ from bench.tiny.lessons import Block, Lesson, Teacher, keyed, prompt_text
 from bench.tiny.lessons import Kind as TargetKind
 from bench.tiny.standing_lessons import Sight, StandingTeacher, Told
 from bench.tiny.tokenizer import token_id
-from shared.messages import WindowSpec
+from shared.messages import Profile
 from shared.perception.window import window
 from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
 from shared.vlm.prompt import DESCRIBE
@@ -22,7 +22,7 @@ from shared.vlm.prompt import DESCRIBE
 __all__ = ["LEVELS", "MemoryTeacher", "promote"]
 
 NOTE_EVERY_S = 5
-_WINDOW = WindowSpec(stride=5, newest=True)
+_WINDOW = Profile().s2
 _PAST = (Task.COLOUR_BEFORE, Task.SHAPE_BEFORE, Task.PLACE_BEFORE)
 MASTERED = 0.95
 LEVELS = ((1, 2), (1, 3), (2, 2), (3, 3), (6, 4))

@@ -21,6 +21,7 @@ from bench.data.world import Split, split_seeds
 from bench.tiny.calibrate import calibrate
 from bench.tiny.card import card
 from bench.tiny.frames import FramePool, make_pool, training_scene
+from bench.tiny.heap import keep_freed_memory
 from bench.tiny.learn import Course, learn
 from bench.tiny.lessons import Lesson, Teacher
 from bench.tiny.memory_lessons import MemoryTeacher, promote
@@ -43,10 +44,10 @@ class Plan:
     validation_scenes: int = 24
     duration_s: int = 90
     vision_steps: int = 500
-    fast_steps: int = 1500
-    standing_steps: int = 640
-    reading_steps: int = 900
-    slow_steps: int = 600
+    fast_steps: int = 800
+    standing_steps: int = 400
+    reading_steps: int = 600
+    slow_steps: int = 800
     fast_batch: int = 12
     slow_batch: int = 6
     rate: float = 2e-3
@@ -99,7 +100,8 @@ def train(
     if unknown := set(models) - set(MODELS):
         raise ConfigError(f"no tiny model is called {sorted(unknown)[0]!r}: choose among {', '.join(MODELS)}")
     plan = plan or (QUICK if quick else FULL)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)  # threads work on lessons of their own: they wait for each other once a step
+    keep_freed_memory()
     work = out_dir / "work"
     work.mkdir(parents=True, exist_ok=True)
     ground = _ground(work, plan, seed, threads, progress)
@@ -109,7 +111,7 @@ def train(
         teacher = MemoryTeacher(ground.scenes, seed=seed + MODELS.index(name))
         for course in _courses(name, plan):
             path = work / f"{course.name}.pt"
-            learn(model, ground.rows, teacher, course, checkpoint=path, progress=progress)
+            learn(model, ground.rows, teacher, course, checkpoint=path, progress=progress, threads=threads)
         if name in models:
             export(model, out_dir / name, name, seed, ground.validation, ground.validation_rows, progress)
 
@@ -222,9 +224,11 @@ def _ground(work: Path, plan: Plan, seed: int, threads: int, progress: Progress)
     pool = _pool(work / "frames.npy", seeds, plan, threads, progress)
     model = build_model(Size(), seed=seed)
     train_vision(model, pool, steps=plan.vision_steps, seed=seed, progress=progress)
-    rows = frame_rows(model, pool)
+    rows = frame_rows(model, pool, threads=threads)
     checks = frame_rows(
-        model, make_pool(held_out, duration_s=plan.duration_s, workers=threads, progress=progress)
+        model,
+        make_pool(held_out, duration_s=plan.duration_s, workers=threads, progress=progress),
+        threads=threads,
     )
     kept = {"rows": rows, "validation_rows": checks, "model": model.state_dict()}
     torch.save(kept, path.with_suffix(".part"))

@@ -7,6 +7,7 @@ that the decoder starts with rows that it can read. Afterwards the tower is froz
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -103,8 +104,12 @@ def train_vision(
             progress(f"vision step {step} of {steps}: loss {loss.item():.4f}, cells right {right.item():.3f}")
 
 
-@torch.no_grad()
-def frame_rows(model: LlavaForConditionalGeneration, pool: FramePool) -> Tensor:
+def frame_rows(model: LlavaForConditionalGeneration, pool: FramePool, *, threads: int) -> Tensor:
     """The frozen tower's rows of every frame of a pool, `[scene, second, 16, vision_width]`, half precision."""
-    rows = [tower_rows(model, pixels(frames)).half() for frames in pool.frames]
-    return torch.stack(rows)
+
+    @torch.no_grad()
+    def rows(frames: NDArray[np.uint8]) -> Tensor:
+        return tower_rows(model, pixels(frames)).half()
+
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as workers:
+        return torch.stack(list(workers.map(rows, pool.frames)))

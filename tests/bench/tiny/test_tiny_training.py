@@ -11,7 +11,7 @@ import torch
 from transformers import LlavaForConditionalGeneration
 
 from bench.tiny.frames import scene_frames, training_scene
-from bench.tiny.learn import Course, collate, hidden, learn
+from bench.tiny.learn import Course, learn
 from bench.tiny.lessons import Lesson, Teacher
 from bench.tiny.model import Size, build_model
 from bench.tiny.train import Plan, train
@@ -28,7 +28,7 @@ class _Stopped(Exception):
     """Stands for a process that ends in the middle of training."""
 
 
-def _trained(folder: Path, *, stop_after: int | None = None) -> dict[str, torch.Tensor]:
+def _trained(folder: Path, *, stop_after: int | None = None, threads: int = 1) -> dict[str, torch.Tensor]:
     torch.set_num_threads(1)
     model, teacher = build_model(SMALL, seed=0), Teacher([SCENE], seed=0)
     rows = torch.rand(1, 30, 16, 32, generator=torch.Generator().manual_seed(0))
@@ -42,7 +42,10 @@ def _trained(folder: Path, *, stop_after: int | None = None) -> dict[str, torch.
         return teacher.fast(2)
 
     course = Course("test", 4, 1e-3, lesson, batch=2)
-    learn(model, rows, teacher, course, checkpoint=folder / "c.pt", progress=lambda _: None, save_every_s=-1)
+    learn(
+        model, rows, teacher, course,
+        checkpoint=folder / "c.pt", progress=lambda _: None, save_every_s=-1, threads=threads,
+    )  # fmt: skip
     return model.state_dict()
 
 
@@ -54,6 +57,13 @@ def test_training_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp
         _trained(tmp_path / "halves", stop_after=4)
     halves = _trained(tmp_path / "halves")
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
+
+
+def test_two_threads_learn_what_one_does(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = _trained(tmp_path / "one"), _trained(tmp_path / "two", threads=2)
+    assert all(torch.equal(one[name], two[name]) for name in one)
 
 
 def test_a_course_that_is_mastered_ends_early_and_stays_ended(tmp_path: Path) -> None:
@@ -68,19 +78,6 @@ def test_a_course_that_is_mastered_ends_early_and_stays_ended(tmp_path: Path) ->
     for _ in range(2):
         learn(model, rows, teacher, course, checkpoint=tmp_path / "c.pt", progress=lambda _: None)
     assert len(steps) == 25
-
-
-def test_questions_of_a_lesson_do_not_see_each_other() -> None:
-    torch.manual_seed(0)
-    model, teacher = build_model(SMALL, seed=0).eval(), Teacher([SCENE], seed=0)
-    rows = torch.rand(1, 30, 16, 32)
-    lesson = teacher.fast(2)
-    alone = Lesson(lesson.scene, lesson.seconds, lesson.prefix, lesson.blocks[1:2])
-    with torch.no_grad():
-        packed = hidden(model, collate([lesson], rows), teacher.image)[-1][0]
-        single = hidden(model, collate([alone], rows), teacher.image)[-1][0]
-    start, size = len(lesson.prefix) + len(lesson.blocks[0].ids), len(lesson.blocks[1].ids)
-    assert torch.allclose(packed[start : start + size], single[len(lesson.prefix) :], atol=1e-5)
 
 
 def test_training_rows_are_the_image_features_of_the_library() -> None:

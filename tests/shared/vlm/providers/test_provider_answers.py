@@ -10,7 +10,7 @@ import pytest
 from provider_server import ProviderServer
 
 from shared.errors import ModelError
-from shared.messages import Draft, Form, Option, Question
+from shared.messages import Draft, Form, Option, Question, Standing
 from shared.perception import encode_frames, respond
 from shared.perception.saying import EVIDENCE_DROPPED, STRUCTURED_INVALID
 from shared.video import Frame
@@ -89,6 +89,24 @@ def test_yes_and_no_are_told_from_json(make: Make, server: ProviderServer, frame
     draft = asked(make(structured=True), frames, Form.YES_NO)
     assert (draft.raw, draft.choice) == ("Yes", "yes")
     assert schema_sent(server) == schema(("yes", "no"))
+
+
+def test_a_tick_says_yes_and_then_its_words_in_json(
+    make: Make, server: ProviderServer, frames: list[Frame]
+) -> None:
+    def says(texts: list[str]) -> str:
+        return json.dumps(REPLY | {"answer": "yes" if "Is it time" in texts[-1] else "A star appears."})
+
+    server.says = says
+    model = make(structured=True)
+    question = Question(
+        opening="r_0_0", key="k", sample="s", t_ask=1.0, text="Say when.", form=Form.EMIT,
+        standing=Standing(kind="speak", until_s=5.0),
+    )  # fmt: skip
+    draft = respond(model, encode_frames(model, frames), question)
+    assert (draft.speak, draft.choice, draft.raw) == (True, "yes", "A star appears.")
+    assert "A star appears." in draft.written
+    assert schema_sent(server) == schema()
 
 
 def test_a_budget_of_thought_stands_beside_the_reply_and_is_never_the_answer(

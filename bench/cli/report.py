@@ -1,0 +1,60 @@
+"""`dsb report`: runs as one HTML file, or as compact tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+__all__ = ["app"]
+
+Runs = Annotated[list[str], typer.Argument(help="Run folders.", show_default=False)]
+
+
+class _PageByDefault(TyperGroup):
+    """What is no command is a run: `dsb report RUN` writes its page."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["page", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_PageByDefault,
+    help="Runs as one HTML file (`dsb report RUN…`), or as compact tables.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Runs as one HTML file (`dsb report RUN…`), or as compact tables."""
+
+
+@app.command("page")
+def page(
+    runs: Runs,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; report.html in the first run's folder by default.")
+    ] = None,
+    cases: Annotated[int, typer.Option(min=0, help="Questions of each run shown one by one.")] = 500,
+    frames: Annotated[int, typer.Option(min=0, help="Pictures of frames in the file, at most.")] = 3000,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Show numbers though answers are missing.")
+    ] = False,
+) -> None:
+    """Write one self-contained HTML file: scores, charts, and each question with its frames, notes and route.
+
+    Example: dsb report runs/mine · dsb report runs/mine runs/other --out both.html
+    """
+    from bench.report.html import Limits, write_report
+    from bench.run.folder import RunFolder
+
+    folders = [RunFolder.open(run) for run in runs]
+    target = out or folders[0].path / "report.html"
+    for line in write_report(folders, target, limits=Limits(cases, frames), partial=partial):
+        typer.echo(f"no pictures: {line}", err=True)
+    typer.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,182 @@
+"""What stands above the questions: one run's scores as a table and as charts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from bench.report.html.charts import Dot, Line, dots, lines
+from bench.report.sheet import Sheet
+from bench.report.timing import deadline_sheet, revision_sheet, staleness_sheet
+from bench.report.words import interval, percent, seconds, shown, signed
+from bench.run.config import config_of
+from bench.run.folder import RunFolder
+from bench.scoring.score import rules_of
+from bench.scoring.scores import Baseline, PartScores, Row, Scores
+from bench.scoring.text import text_matcher
+
+__all__ = ["run_sections"]
+
+_CURVE_POINTS = 200
+_LEGEND = (
+    "Intervals are 95 %, by cluster bootstrap over videos. Skill is over the best blind baseline: 0 is no better than "
+    "blind, 1 is perfect. Failures count as wrong."
+)
+
+
+def run_sections(folder: RunFolder, scores: Scores) -> Iterator[str]:
+    """The HTML of one run."""
+    manifest = folder.manifest()
+    yield f"<h1>{escape(scores.run)}</h1>"
+    data = f"{scores.data} ({scores.data_hash})"
+    yield f"<p>{escape(data)} · {escape(scores.mode)} · route {escape(scores.route)} · {escape(manifest.created)}</p>"
+    if not scores.headline:
+        missing = f"{scores.scores.missing} answers are missing: these numbers are no result"
+        yield f'<p class="warn">{missing}</p>'
+    yield "<h2>Scores</h2>"
+    yield sheet_html(score_sheet(scores), blind=_blind_rows(scores))
+    yield f"<p>{_LEGEND}</p>"
+    yield dots(list(_dots(scores)))
+    yield from _slices(scores)
+    yield from _times(folder)
+
+
+def score_sheet(scores: Scores) -> Sheet:
+    """Every score of every part and path, and its blind baselines."""
+    times = {(time.part, time.path): time for time in scores.timings}
+    rows: list[tuple[str, ...]] = []
+    for part in scores.scores.parts:
+        for row in part.rows:
+            time = times.get((part.part, row.path))
+            tail = (
+                seconds(time.p50_s if time else None),
+                seconds(time.p95_s if time else None),
+                str(_failed(row)),
+            )
+            rows += _rows(part, row.path, row, tail)
+        for baseline in part.baselines:
+            rows += _rows(part, baseline.name, baseline, ("", "", ""))
+    columns = ("part", "path", "score", "n", "value", "95 % interval", "skill", "p50 s", "p95 s", "failed")
+    return Sheet("", columns, rows, text=3)
+
+
+def _rows(
+    part: PartScores, name: str, row: Row | Baseline, tail: tuple[str, str, str]
+) -> Iterator[tuple[str, ...]]:
+    for number, score in enumerate((row.primary, *row.scores)):
+        one = score.estimate
+        cells = (
+            part.part,
+            name,
+            score.name,
+            str(one.n),
+            shown(one.value, score.unit),
+            interval(one, unit=score.unit),
+        )
+        yield (
+            *cells,
+            signed(score.skill, 2) if score.skill is not None else "",
+            *(tail if not number else ("", "", "")),
+        )
+
+
+def _failed(row: Row) -> int:
+    return row.timeout + row.error + row.refused
+
+
+def _blind_rows(scores: Scores) -> set[int]:
+    """Places of the rows of baselines in the sheet."""
+    found, place = set(), 0
+    for part in scores.scores.parts:
+        place += sum(1 + len(row.scores) for row in part.rows)
+        for baseline in part.baselines:
+            found |= set(range(place, place := place + 1 + len(baseline.scores)))
+    return found
+
+
+def sheet_html(sheet: Sheet, *, blind: set[int] = frozenset()) -> str:  # type: ignore[assignment]
+    """A table; rows at the places in `blind` are set back."""
+    head = "".join(f"<th{_side(n, sheet)}>{escape(name)}</th>" for n, name in enumerate(sheet.columns))
+    body = "".join(
+        f"<tr{' class=blind' if place in blind else ''}>"
+        + "".join(f"<td{_side(n, sheet)}>{escape(cell)}</td>" for n, cell in enumerate(row))
+        + "</tr>"
+        for place, row in enumerate(sheet.rows)
+    )
+    title = f"<h3>{escape(sheet.title)}</h3>" if sheet.title else ""
+    notes = "".join(f"<p>{escape(note)}</p>" for note in sheet.notes)
+    return f'{title}<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{notes}'
+
+
+def _side(column: int, sheet: Sheet) -> str:
+    return ' class="text"' if column < sheet.text else ""
+
+
+def _dots(scores: Scores) -> Iterator[Dot]:
+    for part in scores.scores.parts:
+        for row in part.rows:
+            one = row.primary.estimate
+            yield Dot(f"{part.part} {row.path}", row.path, one.value, one.low, one.high)
+        best = max(part.baselines, key=lambda b: b.primary.estimate.value or 0.0, default=None)
+        if best is not None:
+            one = best.primary.estimate
+            yield Dot(f"best blind: {best.name}", "blind", one.value, one.low, one.high)
+
+
+def _slices(scores: Scores) -> Iterator[str]:
+    for part in scores.scores.parts:
+        if not part.slices:
+            continue
+        rows = [
+            (s.name, str(s.n), percent(s.s1.value), interval(s.s1), percent(s.s2.value), interval(s.s2),
+             signed(s.gain.value, 1, scale=100), interval(s.gain, plus=True), percent(s.text_only))
+            for s in part.slices
+        ]  # fmt: skip
+        columns = (
+            "evidence",
+            "n",
+            "s1",
+            "95 % interval",
+            "s2",
+            "95 % interval",
+            "gain",
+            "95 % interval",
+            "text-only",
+        )
+        yield sheet_html(Sheet(f"{part.part}: by where the evidence is", columns, rows))
+
+
+def _times(folder: RunFolder) -> Iterator[str]:
+    from bench.analysis import answered, revisions, staleness
+
+    config = config_of(folder.manifest().settings)
+    rules = rules_of(config, text_matcher(config.scoring.text))
+    found = answered(folder.dataset().samples, folder.seen(), rules)
+    late = staleness(found, rules, seed=rules.seed)
+    if not late:
+        return
+    yield "<h2>Time</h2>"
+    taken: dict[str, list[float]] = defaultdict(list)
+    for one in found:
+        if one.latency_s is not None:
+            taken[one.path].append(one.latency_s)
+    yield lines(
+        [Line(path, path, _cumulative(values)) for path, values in sorted(taken.items())],
+        x_name="seconds from ask to answer", y_name="share of answers", log_x=True,
+    )  # fmt: skip
+    for sheet in (
+        staleness_sheet(late),
+        deadline_sheet(late),
+        revision_sheet(revisions(found, rules, seed=rules.seed)),
+    ):
+        if sheet.rows:
+            yield sheet_html(sheet)
+
+
+def _cumulative(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Share of answers that took no longer, at some of the times."""
+    ordered = sorted(values)
+    step = max(1, len(ordered) // _CURVE_POINTS)
+    places = sorted({*range(0, len(ordered), step), len(ordered) - 1})
+    return [(ordered[place], (place + 1) / len(ordered)) for place in places]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli import analyze, batch, data, models, report, results, route, runs, scorefile, stack
+from bench.cli import analyze, batch, data, experiment, memory, models, report, results, route, runs, scorefile, stack
 
 __all__ = ["app"]
 
@@ -39,6 +39,8 @@ app.command("version")(results.version)
 app.add_typer(batch.app, name="batch")
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
+app.add_typer(experiment.app, name="experiment")
+app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
 app.add_typer(report.app, name="report")
 app.add_typer(results.app, name="results")

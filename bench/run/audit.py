@@ -16,7 +16,7 @@ from bench.data.dataset import Dataset
 from bench.run.config import RunConfig, config_of
 from bench.run.evidence import evidence_of
 from bench.run.folder import BadLine, RunFolder
-from bench.run.plan import Play, decided, questions
+from bench.run.plan import Play, known_paths, questions
 from bench.run.records import Record
 from shared.messages import Path, Profile, Status, question_key
 
@@ -75,8 +75,8 @@ class Ask(NamedTuple):
     """Stream times at which the system looks: the ask, every tick, or every poll."""
     view_from: float
     labels: frozenset[str]
-    paths: tuple[Path, ...]
-    """That owe a final."""
+    paths: tuple[Path, ...] | None
+    """That owe a final; null where only the router could tell, and its records do."""
 
 
 def audit_run(folder: RunFolder, *, complete: bool = True, dataset: Dataset | None = None) -> Audit:
@@ -103,7 +103,7 @@ def asks_of(dataset: Dataset, config: RunConfig) -> dict[Key, Ask]:
                 times=steps(asked),
                 view_from=asked.question.view_from,
                 labels=labels.setdefault(keys, keys),
-                paths=decided(asked, route).paths,
+                paths=known_paths(asked, route),
             )
     return asks
 
@@ -125,6 +125,7 @@ def audit(
     found: list[Violation] = []
     ledger = _Ledger()
     count = 0
+    named: dict[int, tuple[Path, ...]] = {}
     for line, record in enumerate(records, 1):
         count = line
         if isinstance(record, BadLine):
@@ -135,11 +136,13 @@ def audit(
         if ask is not None and (first := ledger.enter(record, ask.number, line)):
             kind = "final" if record.kind == "final" else f"emission of tick {record.tick}"
             faults.append(("unique", f"a second {kind}; the first is on line {first}"))
+        if ask is not None and ask.paths is None and record.kind == "final":
+            named[ask.number] = record.routed or (record.path,)
         found += [Violation(line, rule, record.sample, record.path, text) for rule, text in faults]
     finals, emissions = ledger.counted()
     if complete:
-        found += _missing(asks, finals)
-    owed = sum(len(ask.paths) for ask in asks.values())
+        found += _missing(asks, finals, named)
+    owed = sum(len(_owed(ask, named)) for ask in asks.values())
     return Audit(count, emissions, len(finals), ledger.finals - len(finals), owed, tuple(found))
 
 
@@ -236,19 +239,27 @@ def _leaks(record: Record, looked: float, view_from: float) -> Iterator[tuple[st
 def _window(record: Record, profile: Profile) -> Iterator[tuple[str, str]]:
     """No more than the profile shows: as many frames, reaching as far back."""
     spec = profile.s1 if record.path == "s1" else profile.s2
+    more = profile.recall.frames if record.path == "s2" and profile.recall.reads else 0
     held = evidence_of(record)
     if held.fault:
         yield "window", held.fault
-    if held.frames > spec.frames:
-        yield "window", f"saw {held.frames} frames; the profile shows {spec.frames}"
-    if held.reach > spec.reach:
+    if held.frames > spec.frames + more:
+        yield "window", f"saw {held.frames} frames; the profile shows {spec.frames + more}"
+    if held.reach > (max(spec.reach, profile.recall.frames_kept) if more else spec.reach):
         yield "window", f"looked back {held.reach} frames; the reach is {spec.reach}"
-    if record.path == "s2" and held.notes > profile.recall.k:
-        yield "window", f"read {held.notes} notes; the profile allows {profile.recall.k}"
+    if record.path == "s2" and held.notes > profile.recall.most:
+        yield "window", f"read {held.notes} notes; the profile allows {profile.recall.most}"
 
 
-def _missing(asks: Mapping[Key, Ask], finals: Collection[int]) -> Iterator[Violation]:
+def _owed(ask: Ask, named: Mapping[int, tuple[Path, ...]]) -> tuple[Path, ...]:
+    """The paths that owe a final; of a question that was never routed, S1."""
+    return named.get(ask.number, (Path.S1,)) if ask.paths is None else ask.paths
+
+
+def _missing(
+    asks: Mapping[Key, Ask], finals: Collection[int], named: Mapping[int, tuple[Path, ...]]
+) -> Iterator[Violation]:
     for (sample, turn, probe), ask in asks.items():
-        for path in ask.paths:
+        for path in _owed(ask, named):
             if slot(ask.number, path) not in finals:
                 yield Violation(0, "missing", sample, path, f"turn {turn}, probe {probe} has no final")

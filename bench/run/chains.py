@@ -32,12 +32,19 @@ class Told(NamedTuple):
 class Chains:
     """The chains of one play; told of every final (`note`) before a turn that depends on it is asked."""
 
-    def __init__(self, samples: Iterable[Sample], items: Iterable[AskedQuestion], rules: AskRules) -> None:
+    def __init__(
+        self,
+        samples: Iterable[Sample],
+        items: Iterable[AskedQuestion],
+        rules: AskRules,
+        *,
+        gives_evidence: bool = False,
+    ) -> None:
         self._turns = {(s.id, n): turn for s in samples for n, turn in enumerate(s.turns)}
         self._items: dict[tuple[str, int], list[AskedQuestion]] = {}
         for item in items:
             self._items.setdefault((item.sample, item.turn), []).append(item)
-        self._history = rules.history
+        self._history, self._gives_evidence = rules.history, gives_evidence
         self._said: dict[str, dict[Path, str]] = {}
         self._asked: dict[tuple[str, Path], str] = {}
 
@@ -51,6 +58,8 @@ class Chains:
         """The question as it is asked on `path`."""
         links = self._links(item)
         stamps: dict[str, Any] = {"gold_door": "poll"} if item.hint else {}
+        if self._gives_evidence and path is Path.S2:
+            stamps["gold_door"] = "evidence"
         if not links:
             return Told(self._note_asked(item, path, item.question), stamps)
         text, history = item.question.text, list[PastTurn]()

@@ -19,7 +19,20 @@ from bench.data.ask import AskRules
 from bench.data.schema import Part
 from bench.run.yaml_source import YamlSource, read_yaml
 from shared.errors import ConfigError
-from shared.messages import CacheSpec, Mode, NoteSpec, Profile, RecallSpec, Route, VideoSpec, WindowSpec
+from shared.messages import (
+    CacheSpec,
+    Mode,
+    NoteKind,
+    NoteOrder,
+    NotePolicy,
+    NoteSpec,
+    Profile,
+    RecallMode,
+    RecallSpec,
+    Route,
+    VideoSpec,
+    WindowSpec,
+)
 from shared.routing import policy
 from shared.vlm.spec import ModelSpec
 
@@ -27,6 +40,7 @@ __all__ = [
     "DatasetConfig",
     "MemoryConfig",
     "ModelsConfig",
+    "NoteSource",
     "OutputConfig",
     "RunConfig",
     "ScoringConfig",
@@ -91,17 +105,61 @@ class SystemConfig(Section):
         return route
 
 
+NoteSource = Literal["s1", "oracle", "shuffled", "wrong-video", "random-weights"]
+"""`oracle`: about each question's evidence. `shuffled`: S1's, with their times exchanged. `wrong-video`: those of
+another video. `random-weights`: of S1 before any training."""
+OF_A_QUESTION = ("oracle", "shuffled")
+"""Sources whose notes are planted question by question."""
+
+
 class MemoryConfig(Section):
-    """What is written to memory and read from it."""
+    """What is written to memory and read from it (docs/memory.md)."""
 
     enabled: bool = True
+    """Off: nothing is written and nothing is read, as with mode `none`."""
+    source: NoteSource = "s1"
+    """Who writes: S1 while it watches, or, as controls, the bench itself beforehand."""
     every_s: Annotated[float, Field(gt=0)] = 5.0
-    """Seconds of stream time between S1's notes."""
+    """Seconds of stream time between notes."""
+    writer: NotePolicy = "every"
+    """`every`, or `on_change`: no note where S1 says the same as at the tick before."""
+    mode: RecallMode = RecallMode.LONG
+    """What S2 reads: `none`, `short` (the newest notes), `long` (those that fit the question), `both`."""
     k: Annotated[int, Field(ge=1, le=64)] = 6
-    """Notes that S2 retrieves."""
+    """Notes that fit the question, at most."""
+    recent: Annotated[int, Field(ge=1, le=64)] = 6
+    """Newest notes, at most."""
+    kinds: tuple[NoteKind, ...] = ()
+    """Only these kinds; empty: all."""
+    back_s: Annotated[float, Field(gt=0)] | None = None
+    """Only the last so many seconds of stream time."""
+    recency: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Weight of freshness against similarity."""
+    half_life_s: Annotated[float, Field(gt=0)] = 30.0
+    """Age at which a note is half as fresh, seconds of stream time."""
+    mmr: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Maximal marginal relevance; 1: relevance alone."""
+    pool: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Most similar notes among which recency and MMR choose."""
+    order: NoteOrder = "time"
+    """How notes stand in the prompt: `time` or `similarity`."""
+    frames: Annotated[int, Field(ge=0, le=64)] = 0
+    """Frames that notes point to and S2 fetches, at most."""
+    frames_kept: Annotated[int, Field(ge=1, le=2048)] = 512
+    """How many frames back a note may point to one."""
     store: str = "edge:"
     """`http(s)://…`, `edge:<folder>`, `memory:`; of the services that the run starts itself."""
     encoder: str = "minilm"
+
+    def notes(self) -> NoteSpec:
+        """What S1 is to write."""
+        wanted = self.enabled and self.mode is not RecallMode.NONE and self.source == "s1"
+        return NoteSpec(enabled=wanted, every_s=self.every_s, writer=self.writer)
+
+    def recall(self) -> RecallSpec:
+        """What S2 is to read."""
+        told = self.model_dump(include=set(RecallSpec.model_fields))
+        return RecallSpec(**told, about="question" if self.source in OF_A_QUESTION else "stream")
 
 
 class StreamConfig(Section):
@@ -164,8 +222,8 @@ class RunConfig(Section):
             video=self.video,
             s1=self.system.s1,
             s2=self.system.s2,
-            notes=NoteSpec(enabled=self.memory.enabled, every_s=self.memory.every_s),
-            recall=RecallSpec(enabled=self.memory.enabled, k=self.memory.k),
+            notes=self.memory.notes(),
+            recall=self.memory.recall(),
             cache=self.system.streaming_embed_cache,
             credit=self.stream.credit,
         )
@@ -192,7 +250,7 @@ class RunConfig(Section):
             "model": whole["model"],
             "video": whole["video"],
             "system": whole["system"],
-            "memory": {key: whole["memory"][key] for key in ("enabled", "every_s", "k", "encoder")},
+            "memory": {key: value for key, value in whole["memory"].items() if key != "store"},
             "stream": {key: whole["stream"][key] for key in ("mode", "horizon_s", "tick_s")},
         }
 
@@ -270,7 +328,7 @@ def _nearest(key: str) -> str:
     if close and not elsewhere:
         return f"; did you mean {'.'.join([*above, close[0]])}?"
     if elsewhere:
-        return f"; did you mean {elsewhere[0]}?"
+        return f"; did you mean {' or '.join(elsewhere)}?"
     return f"; known here: {', '.join(name.split('.')[-1] for name in siblings)}"
 
 

@@ -98,7 +98,7 @@ def _play_left(
     stop: Stop | None,
     stack: StackSpec | None,
 ) -> None:
-    job = Job(prepared.run, prepared.config, prepared.left, writer, listener)
+    job = Job(prepared.run, prepared.config, prepared.left, writer, listener, prepared.plays)
     stop = stop or Stop()
     if prepared.config.stream.mode == "offline":
         with on_signals(stop):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from bench.run.asking import Asking
@@ -20,20 +21,26 @@ from bench.run.folder import RunWriter
 from bench.run.listener import Listener
 from bench.run.live import emitted, play_live
 from bench.run.plan import Play, opened, owed, questions
+from bench.run.planting import GIVES_EVIDENCE, Planter, planter
 from bench.run.pulse import Pulse
 from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
 from bench.run.session import Final, Session, close_opening
 from bench.run.stop import Stop
+from shared import subjects
 from shared.bus import Bus
 from shared.errors import DsbError
 from shared.logs import get_logger
+from shared.messages import Done, Note, Upsert
+from shared.retry import persist
 from shared.subjects import opening_id
 from shared.tasks import end_tasks
 
 __all__ = ["Job", "run_plays"]
 
 
+_BATCH = 32
+_PLANT_S = 60.0
 _TIDY_S = 10.0
 """How long a play that is stopped may take to close its opening."""
 
@@ -46,6 +53,8 @@ class Job(NamedTuple):
     plays: Sequence[Play]
     writer: RunWriter
     listener: Listener
+    whole: Sequence[Play] = ()
+    """Every play of the run, done ones too."""
 
 
 async def run_plays(job: Job, bus: Bus, stop: Stop) -> None:
@@ -54,11 +63,12 @@ async def run_plays(job: Job, bus: Bus, stop: Stop) -> None:
     Raises the first `DsbError` of any play, when the others have been closed.
     """
     pulse = Pulse(job.config.stream.stall_s)
+    plants = planter(job.config, job.whole)
     slots = asyncio.Semaphore(job.config.stream.concurrency)
 
     async def one(play: Play) -> None:
         async with slots:
-            await _play(job, play, bus, pulse)
+            await _play(job, play, bus, pulse, plants)
 
     tasks = [asyncio.create_task(one(play), name=f"play-{play.number}") for play in job.plays]
     stopping = asyncio.create_task(stop.wait())
@@ -77,7 +87,7 @@ async def _until_done(tasks: Sequence[asyncio.Task[None]], stopping: asyncio.Tas
         pending -= done
 
 
-async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse) -> None:
+async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse, plants: Planter | None) -> None:
     attempt = job.writer.begin(play.number)
     await _close_earlier(job, play, attempt, bus)
     request = opened(play, run=job.run, attempt=attempt, profile=job.config.profile())
@@ -93,7 +103,12 @@ async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse) -> None:
         return emitted(session, final) if mode == "live" else None
 
     route = job.config.system.route
-    chains = Chains(play.samples, items, play.rules)
+    if plants is not None:
+        await _plant(await asyncio.to_thread(plants.notes, request, play, items), bus)
+        pulse.beat()
+    chains = Chains(
+        play.samples, items, play.rules, gives_evidence=job.config.memory.source == GIVES_EVIDENCE
+    )
     book = Book(items, stamp=stamp, route=route, chains=chains, write=write)
     asking = Asking(book, route=route, retry_s=job.config.stream.ask_retry_s, emitted=when)
     session = Session(
@@ -111,6 +126,15 @@ async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse) -> None:
             await play_capacity(session, asking, items, pulse)
     pulse.beat()
     job.listener.ended(request.opening)
+
+
+async def _plant(notes: Sequence[Note], bus: Bus) -> None:
+    """Store them all before the play begins: later they could not be told from S1's."""
+    for first in range(0, len(notes), _BATCH):
+        batch = Upsert(notes=tuple(notes[first : first + _BATCH]))
+        await persist(
+            partial(bus.request, subjects.MEM_UPSERT, batch, Done), what="planted notes", within_s=_PLANT_S
+        )
 
 
 async def _close_earlier(job: Job, play: Play, attempt: int, bus: Bus) -> None:

@@ -10,6 +10,7 @@ from bench.run.offline import Offline
 from bench.run.offline_steps import answer_all
 from bench.run.orchestrate import Job
 from bench.run.plan import Play, opened, owed, questions
+from bench.run.planting import GIVES_EVIDENCE, Planter, planter
 from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
 from bench.run.stop import Stop
@@ -22,16 +23,17 @@ __all__ = ["run_offline"]
 def run_offline(job: Job, stop: Stop) -> dict[str, Any]:
     """Answer everything, or up to `stop`; gives name and fingerprint by system."""
     s1, s2 = load_vlm(job.config.model.s1), load_vlm(job.config.model.s2)
+    plants = planter(job.config, job.whole)
     with open_memory(store="memory:", encoder=job.config.memory.encoder) as memory:
         for play in job.plays:
             if not stop.is_set():
-                _play(job, play, stop, s1, s2, memory)
+                _play(job, play, stop, s1, s2, memory, plants)
     return {
         name: {"model": vlm.name, "fingerprint": vlm.fingerprint} for name, vlm in (("s1", s1), ("s2", s2))
     }
 
 
-def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory) -> None:
+def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory, plants: Planter | None) -> None:
     attempt = job.writer.begin(play.number)
     request = opened(play, run=job.run, attempt=attempt, profile=job.config.profile())
     items, route = questions(play, request.opening), job.config.system.route
@@ -41,7 +43,11 @@ def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory) ->
         job.writer.write(record)
         job.listener.recorded(record)
 
-    chains = Chains(play.samples, items, play.rules)
+    if plants is not None:
+        memory.upsert(plants.notes(request, play, items))
+    chains = Chains(
+        play.samples, items, play.rules, gives_evidence=job.config.memory.source == GIVES_EVIDENCE
+    )
     book = Book(items, stamp=stamp, route=route, chains=chains, write=write)
     offline = Offline(request, play, s1=s1, s2=s2, memory=memory)
     job.listener.began(request.opening, play, owed([play], route))

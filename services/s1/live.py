@@ -30,6 +30,11 @@ class LatestFrames:
         self._ended = False
         self._dropped, self._dropped_t = 0, 0.0
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits."""
+        return not self._buffer
+
     def put(self, record: FrameRecord) -> None:
         """Add a record; the oldest frame makes room. Records that are no frames are never dropped."""
         self._buffer.append(record)

@@ -79,9 +79,8 @@ class Owned:
             settings=settings,
             worker=worker,
         )
-        self._notes = NoteWriter(
-            bus, live=self._profile.live, live_s=settings.live_memory_s, held=lambda: lease.valid
-        )
+        within_s = settings.live_memory_s if self._profile.live else settings.capacity_memory_s
+        self._notes = NoteWriter(bus, within_s=within_s, held=lambda: lease.valid)
         self._over = asyncio.Event()
         self._consumed = -1
         self._told = -1
@@ -122,6 +121,7 @@ class Owned:
             await self._answering.finish(wait=self._lease.valid)
             if self._lease.valid:
                 await self._lease.release()
+        self._model_thread.submit(self._perceiver.close)  # behind what the model still does for it
         self._log.info("owner_ended", fenced=not self._over.is_set())
 
     async def _ask(self, ask: S1Ask, meta: Meta) -> Done:
@@ -162,6 +162,8 @@ class Owned:
         async with latest.fed_by(records) as fresh:
             async for record in fresh:
                 await self._consume(record)
+                if latest.idle:  # never at the cost of a frame
+                    await self._model(self._perceiver.prefill)
 
     async def _tell_dropped(self, count: int, t: float) -> None:
         await self._bus.publish_event(
@@ -182,6 +184,7 @@ class Owned:
             await self._time.end(record.t)
         elif record.kind == "watermark":
             await self._notes.write(await self._model(self._perceiver.advance, record.t))
+            await self._model(self._perceiver.prefill)
             await self._time.reach(record.t)
             await self._tell_credit()
             await self._bus.publish_event(

@@ -28,7 +28,9 @@ class S1Settings(ServiceSettings):
     live_buffer: Annotated[int, Field(ge=1)] = 8
     """Frames that may wait to be encoded (live mode); beyond it the oldest are dropped."""
     live_memory_s: Annotated[float, Field(gt=0)] = 5.0
-    """How long a note may wait for memory in live mode before it is given up."""
+    """How long notes may wait for memory in live mode; then they are kept and sent when it is back."""
+    capacity_memory_s: Annotated[float, Field(gt=0)] = 45.0
+    """The same in capacity mode, where everything else waits with them."""
     tick_max_age_s: Annotated[float, Field(gt=0)] = 5.0
     """A tick of a standing question that waited longer in S2's queue is dropped (live mode)."""
     beat_s: Annotated[float, Field(gt=0)] = 0.5

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from typing import NamedTuple
 
 from services.s2.settings import S2Settings
 from shared import subjects
 from shared.bus import Bus, FrameLog
-from shared.errors import TransportError
+from shared.errors import DataError, TransportError
+from shared.logs import get_logger
 from shared.messages import Hit, S2Job, Search, SearchReply
-from shared.perception import Thinker
+from shared.perception import Thinker, nonsense, pointed, search_for
 from shared.retry import persist
 from shared.video import Frame
 
@@ -26,10 +28,13 @@ class Frames(NamedTuple):
 
 
 class Notes(NamedTuple):
-    """Notes found; `lost` when memory could not be reached in time (live mode only)."""
+    """Notes found; `lost` when memory could not be reached in time, or answered nonsense."""
 
     hits: tuple[Hit, ...]
     lost: bool = False
+
+
+_REST_S = 5.0
 
 
 class Evidence:
@@ -38,6 +43,7 @@ class Evidence:
     def __init__(self, bus: Bus, settings: S2Settings) -> None:
         self._bus, self._settings = bus, settings
         self._logs: OrderedDict[str, FrameLog] = OrderedDict()
+        self._rests_until: float | None = None
 
     def _log(self, opening: str, *, live: bool) -> FrameLog:
         log = self._logs.pop(opening, None) or FrameLog(self._bus, opening, live=live)
@@ -58,19 +64,48 @@ class Evidence:
         return Frames(frames, len(needed) - len(frames))
 
     async def notes(self, job: S2Job) -> Notes:
-        """Notes that ended by the ask time, most similar first; waits for memory for ever in capacity mode."""
-        if not job.profile.recall.enabled:
+        """Notes that ended by the ask time; none, and `lost`, when memory is away for longer than it may be.
+
+        Who was away is asked again after a rest, and not waited for until it has answered.
+        """
+        search = search_for(job.question, job.profile.recall)
+        if search is None:
             return Notes(())
-        question = job.question
-        search = Search(
-            opening=question.opening, text=question.text, t_max=question.t_ask, k=job.profile.recall.k
-        )
+        if self._rests_until is not None and time.monotonic() < self._rests_until:
+            return Notes((), lost=True)
+        patience = self._settings.live_memory_s if job.profile.live else self._settings.capacity_memory_s
         try:
             reply = await persist(
-                lambda: self._bus.request(subjects.MEM_SEARCH, search, SearchReply, trace=job.trace),
+                lambda: self._ask(search, job.trace),
                 what="memory search",
-                within_s=self._settings.live_memory_s if job.profile.live else None,
+                within_s=patience if self._rests_until is None else 0.0,
             )
-        except TransportError:
+        except TransportError as error:
+            self._rests_until = time.monotonic() + _REST_S
+            get_logger().warning("memory_away", stream=search.opening, error=str(error))
             return Notes((), lost=True)
+        self._rests_until = None
         return Notes(reply.hits)
+
+    async def _ask(self, search: Search, trace: str) -> SearchReply:
+        try:
+            reply = await self._bus.request(subjects.MEM_SEARCH, search, SearchReply, trace=trace)
+        except DataError as error:
+            raise TransportError(f"memory answered nonsense ({error}): restart it") from error
+        if why := nonsense(search, reply):
+            raise TransportError(f"memory answered nonsense ({why}): restart it")
+        return reply
+
+    async def pointed(self, job: S2Job, frames: Frames, notes: Notes) -> Frames:
+        """The same frames, with those that notes point to, where the profile asks for them."""
+        recall = job.profile.recall
+        if not recall.frames or not notes.hits:
+            return frames
+        log = self._log(job.question.opening, live=job.profile.live)
+        stored = {record.index: record for record in await log.index() if record.kind == "frame"}
+        seen = {frame.index for frame in frames.frames}
+        index = [(record.index, record.t) for record in stored.values()]
+        wanted = pointed(notes.hits, index, job.question, recall, seen=seen)
+        found = [await log.fetch(stored[place].seq) for place in wanted]
+        more = [Frame(record.index, record.t, record.jpeg) for record in found if record is not None]
+        return frames._replace(frames=sorted([*frames.frames, *more])) if more else frames

@@ -27,5 +27,7 @@ class S2Settings(ServiceSettings):
     """Workers that may die on a job before it becomes a dead letter."""
     live_memory_s: Annotated[float, Field(gt=0)] = 5.0
     """How long a live answer waits for memory before it goes on without notes."""
+    capacity_memory_s: Annotated[float, Field(gt=0)] = 45.0
+    """The same in capacity mode, where a restart of memory must change no answer."""
     logs_kept: Annotated[int, Field(ge=1)] = 64
     """Openings whose frame index is remembered between jobs."""

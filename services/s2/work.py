@@ -17,7 +17,7 @@ from shared.bus import Bus, Job, failpoints
 from shared.errors import DsbError, TransportError
 from shared.logs import get_logger
 from shared.messages import Answer, DeadLetter, Draft, Path, S2Job, Status, Timings
-from shared.perception import Thinker
+from shared.perception import Seen, Thinker
 from shared.subjects import DLQ
 from shared.telemetry import counter, histogram
 
@@ -76,10 +76,14 @@ class Work:
         text = body.question.text
         frames = await self._evidence.frames(body, self._thinker)
         gathered = time.perf_counter()
+        ahead = self._begin(body, frames)
         notes = await self._evidence.notes(body)
+        shown = await self._evidence.pointed(body, frames, notes)
+        if shown is not frames:
+            frames, ahead = shown, None
         retrieved = time.perf_counter()
         await failpoints.ahit("s2.answering", text)
-        status, draft, error = await self._draft(body, frames, notes)
+        status, draft, error = await self._draft(body, frames, notes, ahead)
         now = time.perf_counter()
         timings = Timings(
             router=body.route.router_s,
@@ -95,13 +99,29 @@ class Work:
         await job.ack()
         _SECONDS.labels("s2").observe(time.perf_counter() - taken)
 
-    async def _draft(self, body: S2Job, frames: Frames, notes: Notes) -> tuple[Status, Draft | None, str]:
+    def _begin(self, body: S2Job, frames: Frames) -> asyncio.Future[Seen] | None:
+        """Where the run wants it, the model sees the frames while memory is searched."""
+        cache = body.profile.cache
+        if cache.ahead != "both" or not cache.enabled:
+            return None
+        see = partial(self._thinker.see, body.question, frames.frames, body.profile)
+        return asyncio.get_running_loop().run_in_executor(self._model_thread, see)
+
+    async def _draft(
+        self, body: S2Job, frames: Frames, notes: Notes, ahead: asyncio.Future[Seen] | None
+    ) -> tuple[Status, Draft | None, str]:
         loop = asyncio.get_running_loop()
         try:
-            draft = await loop.run_in_executor(
-                self._model_thread,
-                partial(self._thinker.answer, body.question, frames.frames, notes.hits, spoke=body.spoke),
+            answer = partial(
+                self._thinker.answer,
+                body.question,
+                frames.frames,
+                notes.hits,
+                spoke=body.spoke,
+                profile=body.profile,
+                seen=await ahead if ahead else None,
             )
+            draft = await loop.run_in_executor(self._model_thread, answer)
         except DsbError as error:
             return Status.ERROR, None, str(error)
         reasons = [

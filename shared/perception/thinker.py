@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
-from shared.messages import Draft, Hit, Question, WindowSpec
-from shared.perception.answering import encode_frames, respond
+from shared.messages import CacheSpec, Draft, Hit, Profile, Question, RecallSpec, WindowSpec
+from shared.perception.answering import respond
+from shared.perception.keeping import Seen, UnitStore, forget, prefill, reuse_of, stamped
+from shared.perception.recalling import in_prompt_order
 from shared.perception.window import window
 from shared.video import Frame
-from shared.vlm import Unit, Vlm
+from shared.vlm import Reuse, Vlm
 
 __all__ = ["Thinker"]
+
+_PLAIN = CacheSpec(kv_reuse=False)
 
 
 class Thinker:
     """Answers S2's questions and keeps the units of frames seen lately, of any opening; thread-safe.
 
-    The cache never changes an answer: a frame is always encoded alone.
+    What it keeps never changes an answer.
     """
 
     def __init__(self, vlm: Vlm, *, max_units: int = 1024) -> None:
-        self._vlm, self._max_units = vlm, max_units
-        self._units: OrderedDict[tuple[str, int], Unit] = OrderedDict()
-        self._lock = threading.Lock()
+        self._vlm, self._store = vlm, UnitStore(vlm, limit=max_units)
 
     def needed(
         self, index: Sequence[tuple[int, float]], t_ask: float, spec: WindowSpec, *, view_from: float = 0.0
@@ -37,6 +37,15 @@ class Thinker:
         newest = max((i for i, t in index if t <= t_ask), default=-1)
         return [i for i in window(newest, spec) if i > hidden]
 
+    def see(self, question: Question, frames: Sequence[Frame], profile: Profile | None = None) -> Seen:
+        """Encode a question's frames and compute their prefix: what there is to do before notes are there.
+
+        Blocks; raises `VideoError` or `ModelError`.
+        """
+        seen = self._see(question, frames, profile)
+        prefill(self._vlm, seen.units, _reuse(question, profile))
+        return seen
+
     def answer(
         self,
         question: Question,
@@ -44,36 +53,31 @@ class Thinker:
         hits: Sequence[Hit],
         *,
         spoke: bool = False,
+        profile: Profile | None = None,
+        seen: Seen | None = None,
     ) -> Draft:
-        """Answer from frames and notes between `view_from` and `t_ask`; blocks; `VideoError` or `ModelError`."""
-        frames = sorted(frame for frame in frames if question.view_from <= frame.t <= question.t_ask)
+        """Answer from frames and notes between `view_from` and `t_ask`; blocks; `VideoError` or `ModelError`.
+
+        `profile` says what is kept and reused; without one it is the encoded frames only. `seen` is what `see` gave.
+        """
         past = [hit for hit in hits if hit.note.t_end <= question.t_ask]
-        units, encoded = self._encode(question.opening, frames)
-        return respond(
+        seen = self._see(question, frames, profile) if seen is None else seen
+        draft = respond(
             self._vlm,
-            units,
+            seen.units,
             question,
-            notes=[hit.note for hit in sorted(past, key=lambda hit: (hit.note.t_end, hit.id))],
+            notes=[hit.note for hit in in_prompt_order(past, profile.recall if profile else RecallSpec())],
             spoke=spoke,
-            frames_encoded=encoded,
-            frames_reused=len(units) - encoded,
+            reuse=_reuse(question, profile),
         )
+        if profile is not None and not profile.cache.enabled:
+            forget(self._vlm, question.opening)
+        return stamped(draft, seen, self._vlm, self._store, question.opening)
 
-    def _encode(self, opening: str, frames: Sequence[Frame]) -> tuple[list[Unit], int]:
-        units, encoded = list[Unit](), 0
-        for frame in frames:
-            key = (opening, frame.index)
-            with self._lock:
-                unit = self._units.pop(key, None)
-            if unit is None:
-                [unit] = encode_frames(self._vlm, [frame])
-                encoded += 1
-            self._keep(key, unit)
-            units.append(unit)
-        return units, encoded
+    def _see(self, question: Question, frames: Sequence[Frame], profile: Profile | None) -> Seen:
+        shown = sorted(frame for frame in frames if question.view_from <= frame.t <= question.t_ask)
+        return self._store.see(question.opening, shown, profile.cache if profile else _PLAIN)
 
-    def _keep(self, key: tuple[str, int], unit: Unit) -> None:
-        with self._lock:
-            self._units[key] = unit
-            while len(self._units) > self._max_units:
-                self._units.popitem(last=False)
+
+def _reuse(question: Question, profile: Profile | None) -> Reuse | None:
+    return reuse_of(profile.cache, question.opening, profile.s2) if profile else None

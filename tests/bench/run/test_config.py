@@ -43,7 +43,7 @@ def test_offline_plays_by_the_profile_of_capacity_mode() -> None:
     ("text", "said"),
     [
         ("system:\n  rout: both\n", "run.yaml:2: system.rout is not a setting; did you mean system.route?"),
-        ("mode: live\n", "run.yaml:1: mode is not a setting; did you mean stream.mode?"),
+        ("mode: live\n", "run.yaml:1: mode is not a setting; did you mean memory.mode or stream.mode?"),
         (
             "stream:\n  seed: 1\n  zzz: 1\n",
             "run.yaml:3: stream.zzz is not a setting; known here: mode, concurrency",

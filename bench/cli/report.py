@@ -8,9 +8,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from bench.report.sheet import Form
+
 __all__ = ["app"]
 
 Runs = Annotated[list[str], typer.Argument(help="Run folders.", show_default=False)]
+Shown = Annotated[Form, typer.Option("--format", help="How the table is written.")]
 
 
 class _PageByDefault(TyperGroup):
@@ -58,3 +61,16 @@ def page(
     for line in write_report(folders, target, limits=Limits(cases, frames), partial=partial):
         typer.echo(f"no pictures: {line}", err=True)
     typer.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command("backends")
+def backends(runs: Runs, form: Shown = Form.TERMINAL) -> None:
+    """One row a model: the primary score of each part, latency, tokens and cost.
+
+    Example: dsb report backends runs/small runs/large --format latex
+    """
+    from bench.report.backends import backend_sheet, backends
+    from bench.report.sheet import write_sheets
+    from bench.run.folder import RunFolder
+
+    write_sheets([backend_sheet(backends(RunFolder.open(run) for run in runs))], form)

@@ -15,7 +15,8 @@ from rich.table import Table
 
 __all__ = ["Form", "Sheet", "print_sheet", "write_sheets"]
 
-_PLAIN_WIDTH = 160
+_PLAIN_WIDTH = 1000
+"""Where there is no terminal, a table is as wide as its cells."""
 _TEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )

@@ -72,9 +72,14 @@ class Scores:
 
 
 def evaluate(
-    folder: Path | None = None, *, scenes: int = 24, duration_s: int = 60, per_part: int = 8
+    folder: Path | None = None,
+    *,
+    scenes: int = 24,
+    duration_s: int = 60,
+    per_part: int = 8,
+    split: Split = Split.TEST,
 ) -> Scores:
-    """Score the models of `folder` (those of the package unless told) on `scenes` test scenes."""
+    """Score the models of `folder` (those of the package unless told) on `scenes` scenes, test scenes unless told."""
     s1, s2 = (str(folder / name) if folder else name for name in ("tiny-s1", "tiny-s2"))
     models = Models(
         load_vlm(ModelSpec(path=s1)),
@@ -83,7 +88,7 @@ def evaluate(
         open_memory(),
     )
     scores = Scores()
-    for seed in split_seeds(Split.TEST, scenes):
+    for seed in split_seeds(split, scenes):
         watching = Watching(models, training_scene(seed, duration_s))
         _score_notes(watching.scene, watching.notes, scores)
         ask_all(watching, per_part, scores.add)
@@ -109,11 +114,16 @@ def main() -> None:
     )
     parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--duration", type=int, default=60, help="seconds of each scene")
+    parser.add_argument(
+        "--validation", action="store_true", help="validation seeds instead, by which one may choose"
+    )
     parser.add_argument("--card", action="store_true", help="write the main scores into the README.md files")
     args = parser.parse_args()
-    if args.card and not args.folder:
-        parser.error("--card needs the folder whose README.md it may change")
-    lines = list(evaluate(args.folder, scenes=args.scenes, duration_s=args.duration).lines())
+    if args.card and (args.validation or not args.folder):
+        parser.error("--card needs the folder whose README.md it may change, and test seeds")
+    split = Split.VALIDATION if args.validation else Split.TEST
+    found = evaluate(args.folder, scenes=args.scenes, duration_s=args.duration, split=split)
+    lines = list(found.lines())
     print("\n".join(lines))
     for path in [args.folder / name / "README.md" for name in ("tiny-s1", "tiny-s2")] if args.card else []:
         path.write_text(with_scores(path.read_text(), [x for x in lines if x[18:].strip().startswith(_MAIN)]))

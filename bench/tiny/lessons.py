@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 
 from bench.data.world import LETTERS, TASKS, Subject, Task, WorldQuestion, answer_at, caption, draw, wording
-from bench.tiny.tokenizer import END, IMAGE, USER, build_tokenizer, text_of, token_id
+from bench.tiny.tokenizer import END, IMAGE, USER, Encoder, build_tokenizer, text_of, token_id
 from shared.messages import Note, Option, Profile
 from shared.perception.window import window
 from shared.video.synth import CELLS, Colour, Placed, Quadrant, Scene, Shape, Track
@@ -88,6 +88,7 @@ class Teacher:
         self.level = 0
         """How far a course with levels has come."""
         self.tokenizer = build_tokenizer()
+        self._encode = Encoder(self.tokenizer)
         self.image = token_id(self.tokenizer, IMAGE)
         self.letters = [token_id(self.tokenizer, letter.lower()) for letter in LETTERS]
         self.yes, self.no, self.wait, self.mark, self.eos = (
@@ -97,8 +98,9 @@ class Teacher:
 
     def ids(self, text: str) -> list[int]:
         """Token ids, each `<image>` widened to its rows."""
-        short: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return [i for token in short for i in ([token] * CELLS if token == self.image else [token])]
+        return [
+            i for token in self._encode(text) for i in ([token] * CELLS if token == self.image else [token])
+        ]
 
     def split(self, text: str) -> tuple[str, str]:
         """A prompt up to its last frame, and from there on."""

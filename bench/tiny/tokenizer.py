@@ -1,10 +1,12 @@
 """The tiny models' tokenizer: whole words in lower case, digits and punctuation one by one, and a chat template.
 
-`text_of` renders chat messages as the template does, without Jinja, so that training is quick; a test holds them equal.
+`text_of` renders chat messages as the template does, without Jinja, and `Encoder` finds the ids that the tokenizer
+finds, so that training is quick; tests hold them equal.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +17,7 @@ from bench.data.world import LETTERS
 from shared.video.synth import Colour, Quadrant, Shape
 from shared.vlm.prompt import DESCRIBE, SYSTEM
 
-__all__ = ["CHAT_TEMPLATE", "END", "IMAGE", "USER", "build_tokenizer", "text_of", "token_id"]
+__all__ = ["CHAT_TEMPLATE", "END", "IMAGE", "USER", "Encoder", "build_tokenizer", "text_of", "token_id"]
 
 PAD, UNKNOWN, IMAGE, END = "[PAD]", "[UNK]", "<image>", "<|end|>"
 USER = "<|user|>"
@@ -87,6 +89,26 @@ def token_id(tokenizer: PreTrainedTokenizerFast, word: str) -> int:
     found = tokenizer.convert_tokens_to_ids(word)
     assert isinstance(found, int)
     return found
+
+
+class Encoder:
+    """Text of lessons to ids, as the tokenizer does it, in a tenth of the time."""
+
+    _WORD = re.compile(
+        rf"<image>|<\|\w+\|>|\[PAD\]|\[UNK\]|\d|[{re.escape(_PUNCTUATION)}]|[^\s\d<{re.escape(_PUNCTUATION)}]+"
+    )
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._ids: dict[str, int] = tokenizer.get_vocab()
+        self._unknown = self._ids[UNKNOWN]
+
+    def __call__(self, text: str) -> list[int]:
+        """Ids, without any at the beginning or end."""
+        found = self._ids.get
+        return [
+            found(w, self._unknown) if w[0] in "<[" else found(w.lower(), self._unknown)
+            for w in self._WORD.findall(text)
+        ]
 
 
 def text_of(chat: Sequence[dict[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from bench.data.world import TASKS, caption, draw, questions
 from bench.tiny.lessons import Teacher, prompt_text
 from bench.tiny.memory_lessons import LEVELS, MemoryTeacher, promote
-from bench.tiny.tokenizer import IMAGE, build_tokenizer
+from bench.tiny.tokenizer import IMAGE, Encoder, build_tokenizer
 from shared.messages import Option
 from shared.video.synth import CELLS, script
 from shared.vlm.base import PromptParts
@@ -41,6 +41,17 @@ def test_no_word_of_any_prompt_is_unknown(tokenizer: PreTrainedTokenizerFast) ->
 
 def test_digits_are_single_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
     assert tokenizer.convert_ids_to_tokens(tokenizer.encode("7199.0s")) == ["7", "1", "9", "9", ".", "0", "s"]
+
+
+def test_ids_of_training_are_those_of_the_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
+    encode = Encoder(tokenizer)
+    options = tuple(Option(key=key, text=text) for key, text in zip("AB", ("Red", "zebra"), strict=True))
+    for text in (
+        prompt_text([0, 61, 7199], [(5.0, caption(SCENE.objects_at(5)))], "Where is the star now?", options),
+        prompt_text([1], (), DESCRIBE, (), "Say yes or no."),
+        "Notes: [00:05] it's (3) 12x: a, b. C!",
+    ):
+        assert encode(text) == tokenizer.encode(text, add_special_tokens=False)
 
 
 def test_training_text_is_what_the_chat_template_renders(tokenizer: PreTrainedTokenizerFast) -> None:

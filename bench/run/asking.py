@@ -20,7 +20,8 @@ from bench.run.session import Final, Session
 from shared import subjects
 from shared.errors import NoResponders, TransportError
 from shared.logs import get_logger
-from shared.messages import Ask, AskReply, Path, Question, Status
+from shared.messages import Ask, AskReply, Path, Question, RouteStamp, S1Said, Status
+from shared.routing import First, Routed
 
 __all__ = ["Asking", "Emitted", "Over"]
 
@@ -30,9 +31,15 @@ Over = Callable[[], str]
 """Why there is no sense in waiting any longer; empty while there is."""
 
 _UNHEARD_S = 0.3
+_DECIDE_S = 15.0
+"""Wall-clock seconds to wait for a decision; the router itself gives a policy less."""
 _GROWTH = 1.6
 _LONGEST = 5.0
 """The longest pause between two sendings of an ask, as a multiple of the first."""
+
+
+def _new_trace() -> str:
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 @dataclass
@@ -42,7 +49,9 @@ class _Sending:
     question: Question
     paths: tuple[Path, ...]
     only: Path | None = None
-    trace: str = field(default_factory=lambda: f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01")
+    decided: RouteStamp | None = None
+    """The decision that it is sent by; null where the router decides as the bench did."""
+    trace: str = field(default_factory=_new_trace)
     """W3C `traceparent`: one a sending, in every message about it."""
     first: float = 0.0
     """When it was first sent, on this process's monotonic clock."""
@@ -88,12 +97,53 @@ class Asking:
         took = time.monotonic() - sent if sent else None
         self.book.fail(key, status, error, latency_s=took)
 
+    async def settle(self, session: Session, key: str, over: Over) -> str:
+        """Have the router decide where a question goes, unless that is known; else why there is no sense in waiting."""
+        if self.book.routed(key):
+            return ""
+        routed = await self._decision(session, key, over)
+        if isinstance(routed, str):
+            return routed
+        self.book.settle(key, routed)
+        return ""
+
+    async def _decision(
+        self, session: Session, key: str, over: Over, first: First | None = None
+    ) -> Routed | str:
+        """The router's decision, with S1's answer where the policy wants it; or why there is none."""
+        before = self.book.earlier(key)
+        message = Ask(
+            question=self.book.item(key).question,
+            route=self._route,
+            asked=before.asked,
+            since_s=before.since_s,
+            decide=True,
+            first=S1Said(status=first.status, confidence=first.confidence) if first else None,
+            open=session.opened,
+            trace=_new_trace(),
+        )
+        while not (why := over()):
+            reply = await self._request(session, message, timeout=_DECIDE_S)
+            if reply is not None and reply.stamp is not None:
+                return Routed(reply.stamp.paths, reply.stamp, reply.then)
+            await session.wait_change(_UNHEARD_S)
+        return why
+
     async def ask(self, session: Session, key: str, over: Over) -> str:
         """Ask until every path is recorded, or `over()` gives a reason to stop: that is returned."""
+        why = await self._ask_all(session, key, self.book.paths(key), over)
+        if why or (first := self.book.first(key)) is None:
+            return why
+        routed = await self._decision(session, key, over, first)
+        if isinstance(routed, str):
+            return routed
+        self.book.resolve(key, routed)
+        return await self._ask_all(session, key, self.book.open_paths(key), over)
+
+    async def _ask_all(self, session: Session, key: str, paths: tuple[Path, ...], over: Over) -> str:
         if not self.book.waits_for(key):
-            return await self._ask(session, key, self.book.paths(key), over)
+            return await self._ask(session, key, paths, over)
         # Who has answered the earlier turns goes on: a slow path holds up no other.
-        paths = self.book.paths(key)
         whys = await asyncio.gather(*(self._ask_next(session, key, path, over) for path in paths))
         return next((why for why in whys if why), "")
 
@@ -140,13 +190,14 @@ class Asking:
     async def poll(self, session: Session, key: str, number: int, path: Path, over: Over) -> str:
         """Poll once on one path, and on yes ask what there is to say; both make one tick of the question."""
         item, follow = self.book.item(key), self.book.follow(key, path)
-        sending = _Sending(poll(item, number), (path,), path)
+        decided = self.book.decision(key)
+        sending = _Sending(poll(item, number), (path,), path, decided=decided)
         if why := await self._alone(session, sending, over):
             return why
         asked = session.finals[sending.question.key, path]
         said: Final | None = None
         if said_yes(asked.answer):
-            words = _Sending(reply(item, number), (path,), path)
+            words = _Sending(reply(item, number), (path,), path, decided=decided)
             if why := await self._alone(session, words, over):
                 return why
             said = session.finals[words.question.key, path]
@@ -169,11 +220,11 @@ class Asking:
     def _prepare(self, key: str, paths: tuple[Path, ...]) -> list[_Sending]:
         """One sending to all, or one a path where they are told different things or not all of them are asked."""
         told = {path: self.book.told(key, path).question for path in paths}
-        item = self.book.item(key).question
+        item, decided = self.book.item(key).question, self.book.decision(key)
         if paths == self.book.paths(key) and all(question == item for question in told.values()):
-            sendings = [_Sending(item, paths)]
+            sendings = [_Sending(item, paths, decided=decided)]
         else:
-            sendings = [_Sending(question, (path,), path) for path, question in told.items()]
+            sendings = [_Sending(question, (path,), path, decided=decided) for path, question in told.items()]
         now = time.monotonic()
         for sending in sendings:
             sending.first = sending.sent = now
@@ -181,7 +232,7 @@ class Asking:
         return sendings
 
     def _recorded(self, key: str, paths: tuple[Path, ...]) -> bool:
-        return not set(paths) & set(self.book.open_paths(key))
+        return not set(paths) & set(self.book.open_paths(key)) or self.book.first(key) is not None
 
     async def _until(
         self,
@@ -223,18 +274,25 @@ class Asking:
             question=sending.question,
             route=self._route,
             only=sending.only,
+            decided=sending.decided,
             open=session.opened,
             trace=sending.trace,
         )
-        subject = subjects.ask(session.opened.opening)
-        try:
-            reply = await session.bus.request(subject, message, AskReply, trace=sending.trace)
-        except NoResponders:
-            return ""
-        except TransportError as error:
-            self._log.info("ask_unheard", question=sending.question.key, error=str(error))
+        reply = await self._request(session, message)
+        if reply is None:
             return ""
         if reply.status == "accepted":
             sending.accepted = True
         sending.refused = reply.reason or "refused: no room on any path"
         return reply.status
+
+    async def _request(self, session: Session, message: Ask, timeout: float | None = None) -> AskReply | None:
+        """The router's reply; null when nobody answered (while a router is being replaced)."""
+        subject = subjects.ask(session.opened.opening)
+        try:
+            return await session.bus.request(subject, message, AskReply, timeout=timeout, trace=message.trace)
+        except NoResponders:
+            return None
+        except TransportError as error:
+            self._log.info("ask_unheard", question=message.question.key, error=str(error))
+            return None

@@ -84,6 +84,9 @@ async def _look(session: Session, asking: Asking, step: Step, pulse: Pulse) -> N
         return f"no answer: nothing moved for {pulse.still_s:.0f} s" if pulse.stalled else ""
 
     item = step.item
+    if why := await asking.settle(session, item.key, over):
+        asking.fail(item.key, Status.TIMEOUT, why)
+        return
     if item.question.standing is not None:
         why = await asking.look(session, item.key, step.number, over)
     elif item.polls:

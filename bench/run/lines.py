@@ -41,6 +41,9 @@ class ScoredLine(msgspec.Struct, frozen=True, gc=False):
     error: str = ""
     route: str = ""
     route_score: float | None = None
+    routed: tuple[str, ...] = ()
+    """Every path that the policy named for the question."""
+    route_fallback: bool = False
     latency_s: float | None = None
     wait_s: float | None = None
     stages: dict[str, float] = {}

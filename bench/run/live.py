@@ -73,11 +73,12 @@ async def _play(clock: _Clock, asking: Asking, item: AskedQuestion) -> None:
     if session.breaks(item.ask_s):
         asking.fail(item.key, Status.ERROR, session.broken.text if session.broken else "")
         return
-    if item.question.standing is not None:
+    why = await asking.settle(session, item.key, clock.deadline())
+    if not why and item.question.standing is not None:
         why = await _stand(clock, asking, item)
-    elif item.polls:
+    elif not why and item.polls:
         why = await _polls(clock, asking, item)
-    else:
+    elif not why:
         why = await asking.ask(session, item.key, clock.deadline())
     if why:
         asking.fail(item.key, Status.TIMEOUT, why)

@@ -6,16 +6,31 @@ A play's number is its place in the data set, so that a resumed run and a rerun 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bench.data import AskedQuestion, AskRules, Dataset, Sample, to_questions
 from bench.data.ask import steps
-from shared.messages import Open, Profile
-from shared.routing import Decision, StreamState, policy, state_of
+from shared.messages import Open, Path, Profile
+from shared.routing import Decision, StreamState, is_plain, policy, state_of
 from shared.subjects import opening_id
 
-__all__ = ["Moment", "Play", "Step", "decided", "moments", "opened", "owed", "plan", "questions", "states"]
+__all__ = [
+    "Earlier",
+    "Moment",
+    "Play",
+    "Step",
+    "decided",
+    "earlier",
+    "expected",
+    "known_paths",
+    "moments",
+    "opened",
+    "owed",
+    "plan",
+    "questions",
+    "states",
+]
 
 
 class Play(NamedTuple):
@@ -41,6 +56,14 @@ class Moment(NamedTuple):
 
     t: float
     steps: tuple[Step, ...]
+
+
+class Earlier(NamedTuple):
+    """What was asked about a stream before a question."""
+
+    asked: int
+    since_s: float | None
+    """Stream time since the last of them; null for the first."""
 
 
 def plan(dataset: Dataset, rules: AskRules = AskRules()) -> list[Play]:  # noqa: B008
@@ -96,26 +119,46 @@ def moments(asked: Iterable[AskedQuestion]) -> Iterator[Moment]:
         yield Moment(t, tuple(found[t]))
 
 
-def states(items: Iterable[AskedQuestion], profile: Profile) -> dict[str, StreamState]:
-    """What a router may know at each question of a play, by key: a function of the questions' times alone."""
-    found: dict[str, StreamState] = {}
+def earlier(items: Iterable[AskedQuestion]) -> dict[str, Earlier]:
+    """How many questions of a play come before each, and how long before, by key."""
+    found: dict[str, Earlier] = {}
     asked, now, last = 0, -1.0, None
     for number, item in enumerate(sorted(items, key=lambda item: item.ask_s)):
         if item.ask_s > now:
             asked, last, now = number, (now if number else None), item.ask_s
-        since = None if last is None else round(item.ask_s - last, 6)
-        found[item.key] = state_of(profile, item.ask_s, asked=asked, since_s=since)
+        found[item.key] = Earlier(asked, None if last is None else round(item.ask_s - last, 6))
     return found
 
 
-def decided(item: AskedQuestion, route: str) -> Decision:
-    """Where a policy sends a question, by the sample's own words: what the router will say, too."""
-    return policy(route).decide(item.question, StreamState(item.ask_s))
+def states(items: Sequence[AskedQuestion], profile: Profile) -> dict[str, StreamState]:
+    """What a router may know at each question of a play, by key: a function of the questions' times alone."""
+    before = earlier(items)
+    return {item.key: state_of(profile, item.ask_s, **before[item.key]._asdict()) for item in items}
+
+
+def decided(item: AskedQuestion, route: str) -> Decision | None:
+    """Where a plain policy sends a question, as the router will say, too; null where only the router can tell."""
+    return policy(route).decide(item.question, StreamState(item.ask_s)) if is_plain(route) else None
+
+
+def known_paths(item: AskedQuestion, route: str) -> tuple[Path, ...] | None:
+    """The paths that owe a final; null where only the router can tell: then its records do."""
+    decision = decided(item, route)
+    return None if decision is None else decision.paths
+
+
+def expected(item: AskedQuestion, route: str) -> tuple[Path, ...]:
+    """The paths that a question may take at most: of a plain policy those that it will take."""
+    known = known_paths(item, route)
+    return (Path.S1, Path.S2) if known is None else known
 
 
 def owed(plays: Iterable[Play], route: str) -> int:
-    """How many finals these plays owe."""
-    return sum(len(decided(item, route).paths) for play in plays for item in questions(play, "plan"))
+    """How many finals these plays owe; one a question where only the router can tell."""
+    plain = is_plain(route)
+    return sum(
+        len(expected(item, route)) if plain else 1 for play in plays for item in questions(play, "plan")
+    )
 
 
 def opened(play: Play, *, run: str, attempt: int, profile: Profile) -> Open:

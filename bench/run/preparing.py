@@ -24,7 +24,7 @@ from bench.run.config import RunConfig
 from bench.run.folder import RunFolder
 from bench.run.manifest import Manifest, check_resume, make_manifest
 from bench.run.merge import shard_folder
-from bench.run.plan import Play, decided, plan, questions
+from bench.run.plan import Play, known_paths, plan, questions
 from bench.run.records import complete_openings
 from bench.run.shards import Shard, assign, parse_shard
 from shared.errors import ConfigError
@@ -136,7 +136,7 @@ def left(config: RunConfig, folder: RunFolder, plays: Sequence[Play]) -> list[Pl
     """The plays that lack a final in the folder's records."""
     route = config.system.route
     items = {play.number: questions(play, "plan") for play in plays}
-    done = complete_openings(folder.scored(), items, lambda item: decided(item, route).paths)
+    done = complete_openings(folder.scored(), items, lambda item: known_paths(item, route))
     return [play for play in plays if play.number not in done]
 
 

@@ -69,6 +69,8 @@ class Counted(Protocol):
     def probe(self) -> int: ...
     @property
     def path(self) -> str: ...
+    @property
+    def routed(self) -> tuple[str, ...]: ...
 
 
 class Compact(BaseModel):
@@ -131,6 +133,12 @@ class Record(BaseModel):
     """The policy that chose the path."""
     route_score: float | None = None
     route_reason: str = ""
+    routed: tuple[Path, ...] = ()
+    """Every path that the policy named for the question."""
+    route_fallback: bool = False
+    """The policy failed, and the shipped rules decided in its place."""
+    route_cost_usd: float | None = None
+    """US dollars that deciding took; null where nothing was paid."""
     t_ask: Seconds
     """Stream time of the ask."""
     t_emit: Seconds | None = None
@@ -272,31 +280,39 @@ def effective(records: Iterable[Record]) -> list[Record]:
 def complete_openings(
     records: Iterable[Counted],
     plays: Mapping[int, Sequence[AskedQuestion]],
-    owes: Callable[[AskedQuestion], Collection[Path]],
+    owes: Callable[[AskedQuestion], Collection[Path] | None],
 ) -> set[int]:
-    """Plays that are done: each question has a final on each path it owes, all of the highest attempt."""
+    """Plays that are done: each question has a final on each path it owes, all of the highest attempt.
+
+    Where `owes` can't tell (null), a question owes what the router named in one of its finals, and one final at least.
+    """
     finals: dict[int, tuple[int, set[tuple[str, int, int, str]]]] = {}
+    named: dict[tuple[int, str, int, int], tuple[str, ...]] = {}
     for record in records:
         held = finals.get(record.play)
         if held is None or held[0] < record.attempt:
             held = finals[record.play] = (record.attempt, set())
         if record.kind == "final" and record.attempt == held[0]:
             held[1].add((record.sample, record.turn, record.probe, record.path))
+            named[record.play, record.sample, record.turn, record.probe] = record.routed or (record.path,)
     done = set()
     for play, questions in plays.items():
-        owed = {(q.sample, q.turn, q.probe, str(path)) for q in questions for path in owes(q)}
+        owed = {
+            (q.sample, q.turn, q.probe, str(path))
+            for q in questions
+            for path in _owed(owes(q), named.get((play, q.sample, q.turn, q.probe)))
+        }
         if owed <= finals.get(play, (0, set()))[1]:
             done.add(play)
     return done
 
 
+def _owed(known: Collection[Path] | None, named: tuple[str, ...] | None) -> Collection[str]:
+    return (named or (Path.S1,)) if known is None else known
+
+
 _OF_THIS_RUN = frozenset({"run", "mode", "opening", "attempt", "worker", "epoch", "attempts", "trace"})
-_OF_THE_DAY = frozenset(
-    {
-        *("frames_encoded", "frames_reused", "frames_reencoded", "reused_tokens", "saved_s", "cache_bytes"),
-        *("retries", "retry_s"),
-    }
-)
+_OF_THE_DAY = frozenset({"frames_encoded", "frames_reused", "retries", "retry_s"})
 _TIMINGS = frozenset({"stages", "router_s", "wait_s", "latency_s", "t_emit"})
 
 
@@ -322,6 +338,9 @@ def _head(asked: AskedQuestion, play: Play, path: Path, route: RouteStamp) -> di
         "route": route.route,
         "route_score": route.score,
         "route_reason": route.reason,
+        "routed": route.paths,
+        "route_fallback": route.fallback,
+        "route_cost_usd": route.cost_usd,
         "router_s": route.router_s,
     }
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bench.data.shards import QUESTION_S
 from bench.data.shards import assign as balanced
-from bench.run.plan import Play, decided, questions
+from bench.run.plan import Play, expected, questions
 from shared.errors import ConfigError
 
 __all__ = ["Cost", "Shard", "assign", "cost", "parse_shard"]
@@ -68,7 +68,7 @@ def cost(plays: Iterable[Play], route: str) -> Cost:
         items = questions(play, "plan")
         videos += 1
         asked += len(items)
-        answers += sum(len(decided(item, route).paths) for item in items)
+        answers += sum(len(expected(item, route)) for item in items)
         ends = (item.question.standing.until_s if item.question.standing else item.ask_s for item in items)
         stream_s += max(ends, default=0.0)
     return Cost(videos, asked, answers, round(stream_s, 3))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bench.data import AskedQuestion
 from bench.data.ask import steps
 from bench.run.config import RunConfig
-from bench.run.plan import Play, decided, questions
+from bench.run.plan import Play, expected, questions
 from shared.messages import Path
 from shared.perception import window
 from shared.perception.answering import MAX_ANSWER_TOKENS
@@ -75,7 +75,7 @@ def spending(config: RunConfig, plays: Sequence[Play]) -> list[Spending]:
         items = questions(play, "plan")
         asks[Path.S1] += _notes(config, items)
         for item in items:
-            for path in decided(item, config.system.route).paths:
+            for path in expected(item, config.system.route):
                 asks[path] += _looks(config, item, path)
     return [
         _sum(config, "s1", config.model.s1, asks[Path.S1]),

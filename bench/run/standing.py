@@ -12,7 +12,7 @@ from typing import Any
 from bench.data import AskedQuestion
 from bench.data.ask import steps
 from bench.run.records import Play, Record, failure_record, record_of
-from shared.messages import Answer, Path, RouteStamp, Status
+from shared.messages import Answer, Path, RouteStamp, Status, Timings
 
 __all__ = ["Follow"]
 
@@ -34,6 +34,7 @@ class Follow:
         self._said: str | None = None
         self._trouble: dict[int, tuple[Status, str]] = {}
         self._last: Answer | None = None
+        self._spent: dict[str, float] = {}
         self.stopped = False
 
     def hear(self, answer: Answer, *, latency_s: float | None, t_emit: float | None) -> Record | None:
@@ -42,6 +43,8 @@ class Follow:
         if tick in self._seen:
             return None
         self._seen.add(tick)
+        for stage, took in answer.timings.model_dump().items():
+            self._spent[stage] = self._spent.get(stage, 0.0) + took
         if answer.status is not Status.OK or answer.draft is None:
             self._trouble[tick] = (answer.status, answer.error)
             return None
@@ -66,7 +69,7 @@ class Follow:
         return len(self._seen) - len(self._trouble)
 
     def close(self, route: RouteStamp, *, end_t: float | None) -> Record:
-        """The final; `end_t` is where the stream ended, if it did before the horizon."""
+        """The final, with the time of all ticks; `end_t` is where the stream ended, if before the horizon."""
         times = [t for k, t in enumerate(self._times) if not k or end_t is None or t <= end_t + _EDGE_S]
         counts = {"ticks": len(times), "answered": self._answers, "until_s": times[-1]}
         route = self._last.route if self._last else route
@@ -77,6 +80,7 @@ class Follow:
             t_ask=self._item.ask_s,
             route=route,
             model=self._last.model if self._last else "",
+            timings=Timings(**self._spent),
         )
         status, error = self._outcome()
         record = record_of(final, self._item, play=self._play, stamps={**self._stamps, **counts})

@@ -108,9 +108,9 @@ def _rows(given: PartInput, best: Mapping[str, float]) -> list[Row]:
 
 
 def system_book(given: PartInput) -> Book:
-    """One verdict a question: that of the path it was sent to (of several, the first)."""
+    """One verdict a question: that of the path it was sent to; of S1 and S2 that of S2, which came to revise."""
     ledger = Ledger(given.items, given.scorer.columns)
-    for book in given.books.values():
+    for book in reversed(list(given.books.values())):
         for row, place in enumerate(book.places.tolist()):
             if not ledger.holds(place):
                 ledger.copy(book, row)

@@ -7,21 +7,23 @@ behind it is idempotent by key.
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from services.router.deciding import Deciding
 from services.router.dispatch import Dispatcher, no_room
 from services.router.placement import Placement
 from services.router.settings import RouterSettings
 from shared import subjects
 from shared.bus import Meta, failpoints
-from shared.messages import Ask, AskReply, RouteStamp
-from shared.routing import StreamState, policy
+from shared.messages import Ask, AskReply, Path, RouteStamp
 from shared.service import Runtime
 from shared.telemetry import counter, histogram
 
 __all__ = ["Service", "Settings"]
 
 Settings = RouterSettings
+
+Outcome = Literal["accepted", "refused", "waiting", "decided"]
 
 _ASKS = counter("asks_total", "Asks by outcome", "status")
 _ROUTED = counter("routed_total", "Questions sent, by policy and path", "route", "path")
@@ -41,6 +43,7 @@ class Service:
         self._worker = rt.worker
         placement = Placement(rt.bus, sweep_s=self._settings.sweep_s)
         self._dispatcher = Dispatcher(rt.bus, placement, job_max_age_s=self._settings.job_max_age_s)
+        self._deciding = Deciding(self._settings.decide_s)
         async with placement.running():
             asks = await rt.bus.serve(
                 subjects.ASK_ALL, Ask, self._ask, queue="router", concurrency=self._settings.concurrency
@@ -56,24 +59,30 @@ class Service:
         started = time.perf_counter()
         question = ask.question
         await failpoints.ahit("router.received", question.text)
-        decision = policy(ask.route).decide(question, StreamState(question.t_ask))
-        decided_s = time.perf_counter() - started
-        stamp = RouteStamp(
-            route=ask.route, score=decision.score, reason=decision.reason, router_s=round(decided_s, 6)
-        )
-        paths = decision.paths if ask.only is None else (ask.only,)
+        if ask.decide:
+            routed = await self._deciding.decide(ask)
+            return self._reply("decided", routed.stamp, routed.paths, then=routed.then)
+        stamp = ask.decided or (await self._deciding.decide(ask)).stamp
+        paths = stamp.paths if ask.only is None else (ask.only,)
         status = await self._dispatcher.send(ask, paths, stamp)
         _ASKS.labels(status).inc()
         if status == "accepted":
             for path in paths:
                 _ROUTED.labels(ask.route, path).inc()
         _SECONDS.observe(time.perf_counter() - started)
+        return self._reply(status, stamp, paths)
+
+    def _reply(
+        self, status: Outcome, stamp: RouteStamp, paths: tuple[Path, ...], *, then: bool = False
+    ) -> AskReply:
         return AskReply(
             status=status,
+            stamp=stamp,
+            then=then,
             paths=paths,
-            route=ask.route,
-            score=decision.score,
-            reason=no_room(*paths) if status == "refused" else decision.reason,
+            route=stamp.route,
+            score=stamp.score,
+            reason=no_room(*paths) if status == "refused" else stamp.reason,
             router_s=stamp.router_s,
             router=self._worker,
         )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.routing import DECIDE_S
 from shared.settings import ServiceSettings
 
 __all__ = ["RouterSettings"]
@@ -16,6 +17,8 @@ class RouterSettings(ServiceSettings):
 
     concurrency: Annotated[int, Field(ge=1)] = 64
     """Asks handled at once."""
+    decide_s: Annotated[float, Field(gt=0, le=12)] = DECIDE_S
+    """Wall-clock seconds that a policy may take for a decision; then the shipped rules decide."""
     sweep_s: Annotated[float, Field(gt=0)] = 2.0
     """How often openings without an owner are looked for, beside the watch on their leases."""
     job_max_age_s: Annotated[float, Field(gt=0)] = 30.0

@@ -135,7 +135,7 @@ class RouteStamp(Message):
     cost_usd: float | None = None
     """US dollars that deciding took; null where nothing was paid."""
     paths: tuple[Path, ...] = ()
-    """Every path that the decision named; empty where the asker knew them before."""
+    """Every path that the decision named."""
     fallback: bool = False
     """The policy failed, and the shipped rules decided in its place."""
 

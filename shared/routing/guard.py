@@ -17,7 +17,7 @@ from typing import NamedTuple, cast
 from shared.errors import ConfigError, DsbError
 from shared.messages import Path, Question, RouteStamp
 from shared.routing.fixed import Pinned
-from shared.routing.policy import Decision, First, Policy, Staged, StreamState
+from shared.routing.policy import Decision, First, Loads, Policy, Staged, StreamState
 from shared.routing.registry import is_plain, policy
 from shared.routing.rules import RulePolicy, shipped_rules
 from shared.routing.view import visible
@@ -51,6 +51,9 @@ class Guard:
         self._alone = not is_plain(route)
         self._hanging: set[_Call] = set()
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._loaded: tuple[Policy, str] | None = None
+        """The policy that was loaded, and why it couldn't be."""
 
     def decide(self, question: Question, state: StreamState) -> Routed:
         """Where a question goes."""
@@ -66,17 +69,22 @@ class Guard:
                 raise _Refused("asks for S1's answer and has no method after")
             decision = made.after(seen, state, first)
             if isinstance(decision, Decision) and Path.S1 not in decision.paths:
-                raise _Refused(f"after S1's answer it said {decision.paths!r}, without S1")
-            return decision._replace(then=False)
+                raise _Refused(
+                    f"after S1's answer it named {', '.join(decision.paths) or 'nothing'}, without S1"
+                )
+            return decision
 
         routed = self._routed(seen, state, call)
         # The fallback knows nothing of S1's answer, which is there.
-        return routed._replace(paths=(Path.S1, *(path for path in routed.paths if path is not Path.S1)))
+        paths = (Path.S1, *(path for path in routed.paths if path is not Path.S1))
+        return Routed(paths, routed.stamp.model_copy(update={"paths": paths}))
 
     def _routed(self, seen: Question, state: StreamState, call: Callable[[Policy], Decision]) -> Routed:
         started = time.perf_counter()
         try:
             made = policy(self.route)
+            self._load(made)
+            started = time.perf_counter()
             decision = _checked(made, self._called(lambda: call(made)))
         except (_Refused, ConfigError) as refused:
             return fallback(self.route, seen, state, str(refused), time.perf_counter() - started)
@@ -90,6 +98,16 @@ class Guard:
             paths=decision.paths,
         )
         return Routed(decision.paths, stamp, decision.then)
+
+    def _load(self, made: Policy) -> None:
+        """Once a policy; what can't be loaded is not tried again for every question."""
+        if not isinstance(made, Loads):
+            return
+        with self._loading:
+            if self._loaded is None or self._loaded[0] is not made:
+                self._loaded = made, _loading_fails(made)
+            if self._loaded[1]:
+                raise _Refused(self._loaded[1])
 
     def _called(self, call: Callable[[], Decision]) -> Decision:
         if not self._alone:
@@ -165,6 +183,8 @@ def _checked(made: Policy, decision: Decision) -> Decision:
         raise _Refused(f"named the paths {str(paths)[:60]!r}: a tuple of Path.S1 and Path.S2 was wanted")
     if len(set(paths)) != len(paths) or (not paths and not isinstance(made, Pinned)):
         raise _Refused(f"named {len(paths)} paths, {len(set(paths))} different ones: 1 or 2 were wanted")
+    if decision.then and paths != (Path.S1,):
+        raise _Refused(f"wants S1's answer first and named {', '.join(paths)}: S1 alone was wanted")
     if score is not None and not (
         isinstance(score, int | float) and math.isfinite(score) and 0 <= score <= 1
     ):
@@ -172,6 +192,14 @@ def _checked(made: Policy, decision: Decision) -> Decision:
     if not isinstance(decision.reason, str):
         raise _Refused(f"gave the reason {str(decision.reason)[:30]!r}, which is no text")
     return decision
+
+
+def _loading_fails(made: Loads) -> str:
+    try:
+        made.load()
+    except Exception as error:  # noqa: BLE001 - whatever it raises, the rules decide and the record says why
+        return _told(error)
+    return ""
 
 
 def _told(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from functools import cached_property
+from typing import cast
 
 from shared.errors import ModelError
 from shared.messages import Option, Path, Question
@@ -31,33 +31,36 @@ class Llm:
 
     def __init__(self, spec: ModelSpec, threshold: float | None = None) -> None:
         self._spec, self._threshold = spec, 0.5 if threshold is None else threshold
+        self._vlm: Vlm | None = None
         self._lock = threading.Lock()
+
+    def load(self) -> None:
+        """Load the model; raises `ModelError`."""
+        with self._lock:
+            self._vlm = self._vlm or load_vlm(self._spec)
 
     def decide(self, question: Question, state: StreamState) -> Decision:
         """Where the model says; raises `ModelError` when it fails, or says neither."""
         parts = PromptParts(question=_ASK.format(text=question.text), options=_OPTIONS)
-        with self._lock:
-            vlm = self._vlm
-            if getattr(vlm, "label_logits", True):
+        self.load()
+        vlm = cast(Vlm, self._vlm)
+        if getattr(vlm, "label_logits", True):
+            with self._lock:
                 score = round(vlm.choose(parts).probs["B"], 6)
-                return self._decision(score, f"{vlm.name}: slow {score:.3f}")
-        return self._read(vlm.generate(parts, max_new_tokens=_TOKENS))
+            return self._decision(score, f"{vlm.name}: slow {score:.3f}")
+        return self._read(vlm.name, vlm.generate(parts, max_new_tokens=_TOKENS))
 
-    def _read(self, written: Generated) -> Decision:
+    def _read(self, name: str, written: Generated) -> Decision:
         found = _SAID.search(written.text)
         if found is None:
             said = " ".join(written.text.split())[:60]
-            raise ModelError(f"{self._vlm.name} said {said!r}: neither FAST nor SLOW")
+            raise ModelError(f"{name} said {said!r}: neither FAST nor SLOW")
         slow = (found[1] or found[2]).lower() in ("slow", "b")
-        decision = self._decision(float(slow), f"{self._vlm.name}: {'slow' if slow else 'fast'}")
+        decision = self._decision(float(slow), f"{name}: {'slow' if slow else 'fast'}")
         return decision._replace(cost=written.spent.cost_usd)
 
     def _decision(self, score: float, reason: str) -> Decision:
         return Decision((Path.S2 if score >= self._threshold else Path.S1,), score, reason)
-
-    @cached_property
-    def _vlm(self) -> Vlm:
-        return load_vlm(self._spec)
 
 
 def spec_of(name: str) -> ModelSpec:

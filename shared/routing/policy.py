@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from shared.messages import Path, Profile, Question, Status
 
-__all__ = ["Decision", "First", "Policy", "Staged", "StreamState", "state_of"]
+__all__ = ["Decision", "First", "Loads", "Policy", "Staged", "StreamState", "state_of"]
 
 _EDGE = 1e-6
 
@@ -58,6 +58,15 @@ class Policy(Protocol):
 
     def decide(self, question: Question, state: StreamState) -> Decision:
         """The path or paths of a question."""
+        ...
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """A policy that loads something big (an encoder, a model) before its first decision, outside its time limit."""
+
+    def load(self) -> None:
+        """Load it; blocks, and raises a `DsbError` when it can't."""
         ...
 
 

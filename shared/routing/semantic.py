@@ -47,6 +47,10 @@ class Semantic:
         self._file = file
         self._threshold = file.threshold if threshold is None else threshold
 
+    def load(self) -> None:
+        """Load the encoder; raises `ModelError`."""
+        shared_encoder(self._file.encoder)
+
     def decide(self, question: Question, state: StreamState) -> Decision:
         """S2 from the threshold on; raises `ModelError` when the encoder can't be loaded."""
         vector = shared_encoder(self._file.encoder).encode(question.text)

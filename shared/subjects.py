@@ -29,6 +29,8 @@ S1_PLACE = "dsb.v1.ctl.s1.place"
 S2_JOB_ALL = "dsb.v1.s2.job.*"
 MEM_UPSERT = "dsb.v1.mem.upsert"
 MEM_SEARCH = "dsb.v1.mem.search"
+MEM_LIST = "dsb.v1.mem.list"
+MEM_FORGET = "dsb.v1.mem.forget"
 
 
 def opening_id(run: str, n: int, attempt: int) -> str:

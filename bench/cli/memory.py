@@ -12,9 +12,7 @@ __all__ = ["app"]
 app = typer.Typer(help="What memory is worth, what it holds, what shall go.", no_args_is_help=True)
 
 _INTERRUPTED = 130
-Nats = Annotated[
-    str, typer.Option("--nats", help="URL of the broker of a running stack.", show_default=False)
-]
+Nats = Annotated[str, typer.Option(help="Broker of a running stack; else DSB_NATS_URL.")]
 
 
 class LadderMode(StrEnum):
@@ -60,3 +58,32 @@ def ablate(
     settings = {"stream.mode": mode.value, "dataset.max_samples": max_samples, "stream.seed": seed}
     if not play_ladder(config, settings, out=out, only=only or [], as_json=as_json):
         raise typer.Exit(_INTERRUPTED)
+
+
+@app.command("ls")
+def ls(
+    nats: Nats = "",
+    run: Annotated[str, typer.Option(help="This run alone.", show_default=False)] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show whose notes a running memory service holds, and how many.
+
+    Example: dsb memory ls --nats nats://127.0.0.1:4222
+    """
+    from bench.cli.remembering import show_runs
+
+    show_runs(nats, run, as_json=as_json)
+
+
+@app.command("rm")
+def rm(
+    run: Annotated[str, typer.Option("--run", help="Whose notes shall go.", show_default=False)],
+    nats: Nats = "",
+) -> None:
+    """Remove the notes of a run from a running memory service; other runs keep theirs.
+
+    Example: dsb memory rm --run 1123-040506-ab12cd
+    """
+    from bench.cli.remembering import forget_run
+
+    forget_run(nats, run)

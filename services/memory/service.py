@@ -1,4 +1,4 @@
-"""The memory service: stores notes and finds them, for all other services.
+"""The memory service: stores notes, finds them, and forgets them, for all other services.
 
 It alone holds the vector store. Encoder and engine work in one thread: the event loop stays free and a search
 sees every write acknowledged before it. A repeated write is the same note: a kill loses and doubles nothing.
@@ -15,10 +15,22 @@ from typing import Any, ClassVar, TypeVar
 from services.memory.settings import Settings
 from shared import subjects
 from shared.bus import Meta, failpoints
+from shared.errors import StoreError
 from shared.logs import get_logger
 from shared.memory import Memory, open_memory
-from shared.messages import Done, Search, SearchReply, Upsert
+from shared.messages import (
+    Done,
+    Forget,
+    Forgotten,
+    Holdings,
+    HoldingsReply,
+    RunNotes,
+    Search,
+    SearchReply,
+    Upsert,
+)
 from shared.service import Runtime
+from shared.tasks import end_tasks
 from shared.telemetry import counter, histogram
 
 __all__ = ["Service", "Settings"]
@@ -28,6 +40,7 @@ T = TypeVar("T")
 _QUEUE = "memory"
 _NOTES = counter("memory_notes_total", "Notes stored; a repeated one counts again")
 _SEARCHES = counter("memory_searches_total", "Searches answered")
+_FORGOTTEN = counter("memory_forgotten_total", "Notes removed, by what asked for it", "why")
 _UPSERT_S = histogram("memory_upsert_seconds", "Encoding and storing the notes of one request")
 _ENCODE_S = histogram("memory_encode_seconds", "Encoding the text of a search")
 _SEARCH_S = histogram("memory_search_seconds", "Searching and ordering, without encoding")
@@ -63,10 +76,14 @@ class Service:
         subscriptions = [
             await rt.bus.serve(subjects.MEM_UPSERT, Upsert, self._upsert, queue=_QUEUE),
             await rt.bus.serve(subjects.MEM_SEARCH, Search, self._search, queue=_QUEUE),
+            await rt.bus.serve(subjects.MEM_LIST, Holdings, self._list, queue=_QUEUE),
+            await rt.bus.serve(subjects.MEM_FORGET, Forget, self._forget, queue=_QUEUE),
         ]
         await rt.bus.announce(self.NAME, version="1.0.0", metadata=self._about(rt), stats=self._stats)
+        sweeping = asyncio.create_task(self._sweep())
         rt.set_ready(True)
         await rt.stopping.wait()
+        await end_tasks([sweeping])
         rt.set_ready(False, "stopping")
         for subscription in subscriptions:
             await subscription.close()
@@ -90,6 +107,32 @@ class Service:
         _SEARCHES.inc()
         self._served["searches"] += 1
         return reply
+
+    async def _list(self, request: Holdings, meta: Meta) -> HoldingsReply:
+        def look() -> HoldingsReply:
+            run = request.run
+            held = {run: self._memory.count(run=run)} if run else self._memory.runs()
+            runs = tuple(RunNotes(run=name, notes=held[name]) for name in sorted(held) if held[name])
+            return HoldingsReply(runs=runs, notes=self._memory.count())
+
+        return await self._work(look)
+
+    async def _forget(self, request: Forget, meta: Meta) -> Forgotten:
+        gone = await self._work(lambda: self._memory.delete(run=request.run))
+        _FORGOTTEN.labels("asked").inc(gone)
+        get_logger().info("run_forgotten", run=request.run, notes=gone)
+        return Forgotten(notes=gone)
+
+    async def _sweep(self) -> None:
+        """Remove what is older than it may be, again and again."""
+        ttl = self._settings.memory_ttl_s
+        while ttl:
+            try:
+                gone = await self._work(lambda: self._memory.delete(before=time.time() - ttl))
+                _FORGOTTEN.labels("age").inc(gone)
+            except StoreError as error:
+                get_logger().warning("sweep_failed", error=str(error))
+            await asyncio.sleep(self._settings.memory_sweep_s)
 
     def _open(self) -> Memory:
         settings = self._settings

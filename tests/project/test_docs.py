@@ -32,7 +32,14 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 def in_code() -> set[str]:
     """Every subject that the code makes, with the names of its tokens."""
-    by_hand = {subjects.S1_PLACE, subjects.MEM_UPSERT, subjects.MEM_SEARCH, subjects.reader_ctl("open")}
+    by_hand = {
+        subjects.S1_PLACE,
+        subjects.MEM_UPSERT,
+        subjects.MEM_SEARCH,
+        subjects.MEM_LIST,
+        subjects.MEM_FORGET,
+        subjects.reader_ctl("open"),
+    }
     made = {
         subjects.frames("O", live=True),
         subjects.frames("O", live=False),

@@ -15,12 +15,23 @@ from typing import Any
 import pytest
 from memory_kit import note
 
+from bench.cli.remembering import forget_run, show_runs
 from services.memory.service import Service, Settings
 from shared import subjects
 from shared.bus import Bus, discover
-from shared.errors import StoreError, TransportError
+from shared.errors import ConfigError, StoreError, TransportError
 from shared.memory import open_memory
-from shared.messages import Done, Search, SearchReply, Upsert
+from shared.messages import (
+    Done,
+    Forget,
+    Forgotten,
+    Holdings,
+    HoldingsReply,
+    RunNotes,
+    Search,
+    SearchReply,
+    Upsert,
+)
 from shared.service import Runtime
 
 pytestmark = pytest.mark.nats
@@ -202,3 +213,46 @@ def test_a_user_mistake_is_one_line_and_exit_code_2(nats_url: str, tmp_path: Pat
     assert wrong.returncode == 2
     assert err.strip().splitlines() == [err.strip()]
     assert "/no/such/model" in err
+
+
+def test_a_run_is_listed_and_its_notes_are_removed_alone(nats_url: str) -> None:
+    async def work(stack: Stack) -> None:
+        await stack.upsert(note(0), note(1), note(0, opening="two", run="run-2"))
+        listed = await stack.bus.request(subjects.MEM_LIST, Holdings(), HoldingsReply, timeout=20)
+        assert listed == HoldingsReply(
+            runs=(RunNotes(run="run-1", notes=2), RunNotes(run="run-2", notes=1)), notes=3
+        )
+        gone = await stack.bus.request(subjects.MEM_FORGET, Forget(run="run-1"), Forgotten, timeout=20)
+        assert gone.notes == 2
+        left = await stack.bus.request(subjects.MEM_LIST, Holdings(run="run-1"), HoldingsReply, timeout=20)
+        assert left == HoldingsReply(notes=1)
+
+    play(nats_url, work, memory_store="edge:")
+
+
+def test_notes_go_when_they_are_too_old(nats_url: str) -> None:
+    async def work(stack: Stack) -> None:
+        await stack.upsert(note(0), note(1))
+        async with asyncio.timeout(30):
+            while (await stack.search()).hits:
+                await asyncio.sleep(0.05)
+
+    play(nats_url, work, memory_ttl_s=0.2, memory_sweep_s=0.1)
+
+
+def test_the_command_line_shows_and_removes_runs(nats_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    async def work(stack: Stack) -> None:
+        await stack.upsert(note(0), note(1))
+        for command, run in ((show_runs, ""), (forget_run, "run-1"), (show_runs, "")):
+            await asyncio.to_thread(command, nats_url, run)
+        with pytest.raises(ConfigError, match="dsb memory ls"):
+            await asyncio.to_thread(forget_run, nats_url, "run-1")
+
+    play(nats_url, work)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line for line in printed if "[info" not in line] == [
+        "run-1  2 notes",
+        "1 runs, 2 notes in all",
+        "2 notes of run-1 are gone",
+        "0 runs, 0 notes in all",
+    ]

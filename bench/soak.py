@@ -23,6 +23,7 @@ from bench.resident import Resident
 from bench.run.embedded import Stack, StackSpec
 from bench.soakstream import Heard, LiveStream
 from shared.bus import Bus
+from shared.logs import setup
 from shared.tasks import end_tasks
 
 __all__ = ["main", "soak"]
@@ -154,6 +155,7 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=2.0, help="frames a second of each stream")
     parser.add_argument("--slots", type=int, help="streams that S1 may own; by default its own setting")
     given = parser.parse_args()
+    setup("warning", "console")
     with tempfile.TemporaryDirectory(prefix="dsb-soak-") as scratch:
         found = soak(
             Path(scratch), minutes=given.minutes, streams=given.streams, fps=given.fps, slots=given.slots

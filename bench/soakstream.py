@@ -17,7 +17,7 @@ from shared.bus import Bus
 from shared.errors import TransportError
 from shared.messages import Ask, AskReply, Mode, Open, Option, Profile, Question, Route, Status, VideoSpec
 from shared.messages import Path as Way
-from shared.video.synth import script
+from shared.video.synth import Scene, script
 
 __all__ = ["Heard", "LiveStream"]
 
@@ -48,12 +48,13 @@ class LiveStream:
 
     def __init__(self, folder: Path, number: int, *, duration_s: float, fps: float) -> None:
         self.heard = Heard()
-        [seed] = world.split_seeds(world.Split.TEST, 1, start=number)
-        self._scene = script(seed, duration_s=duration_s, level=_LEVEL)
+        seed = world.split_seeds(world.Split.TEST, number + 1)[-1]
+        scene = script(seed, duration_s=duration_s, level=_LEVEL)
         profile = Profile(mode=Mode.LIVE, video=VideoSpec(fps=fps))
         video = folder / f"stream-{number}.mp4"
-        world.encode_video(self._scene, video, fps=_FILE_FPS)
+        world.encode_video(scene, video, fps=_FILE_FPS)
         self.opened = Open(opening=f"soak_{number}_0", run="soak", uri=str(video), profile=profile)
+        self._asks = list(_asks(scene, self.opened.opening))
 
     def session(self, bus: Bus) -> Session:
         """Its opening on the wire, to be run."""
@@ -71,35 +72,16 @@ class LiveStream:
         session = self._session
         if not await session.wait_until(lambda: session.started is not None, _START_S):
             raise TransportError(f"{self.opened.opening} did not start within {_START_S:g} s")
-        first = next(self._questions())
-        return await self._send(first[0].model_copy(update={"key": "first", "t_ask": self._now()}))
+        question, _ = self._asks[0]
+        return await self._send(question.model_copy(update={"key": "first", "t_ask": self._now()}))
 
     async def follow(self) -> None:
         """Ask about the present, at the questions' own times, for ever."""
-        for question, gold in self._questions():
+        for question, gold in self._asks:
             wait = question.t_ask - self._now()
             if wait >= 0:
                 await asyncio.sleep(wait)
                 await self._ask(question, gold)
-
-    def _questions(self) -> Iterator[tuple[Question, str]]:
-        count = int(self._scene.duration_s / 5)
-        for number, asked in enumerate(world.questions(self._scene, "realtime", seed=0, n=count)):
-            # The world changes at whole seconds: within one, gold stays.
-            t = int(asked.ask_s) + (number * _PHASE) % 1
-            options = tuple(Option(key=o.key, text=o.text) for o in asked.options)
-            opening = self.opened.opening
-            yield (
-                Question(
-                    opening=opening,
-                    key=f"q{number}",
-                    sample="soak",
-                    t_ask=t,
-                    text=asked.text,
-                    options=options,
-                ),
-                asked.gold,
-            )
 
     def _now(self) -> float:
         started = self._session.started
@@ -138,6 +120,19 @@ class LiveStream:
             newest = max(draft.frames_ts)
             heard.ages.append(question.t_ask - newest)
             heard.stales.append((emitted(session, final) or 0.0) - newest)
+
+
+def _asks(scene: Scene, opening: str) -> Iterator[tuple[Question, str]]:
+    """Questions about the present with their gold, one in five seconds or so, in time order."""
+    for number, asked in enumerate(world.questions(scene, "realtime", seed=0, n=int(scene.duration_s / 5))):
+        # The world changes at whole seconds: within one, gold stays.
+        t = int(asked.ask_s) + (number * _PHASE) % 1
+        options = tuple(Option(key=o.key, text=o.text) for o in asked.options)
+        key, text = f"q{number}", asked.text
+        yield (
+            Question(opening=opening, key=key, sample="soak", t_ask=t, text=text, options=options),
+            asked.gold,
+        )
 
 
 def _unheard(_news: object) -> None:

@@ -107,7 +107,10 @@ class Pass:
         """A batch has no latency: what went by here was looking up an answer."""
         if record.path.value not in self._desks:
             return record
-        return record.model_copy(update={"latency_s": None, "wait_s": None, "stages": Timings()})
+        usage = record.usage.model_copy(update={"retry_s": 0.0})
+        return record.model_copy(
+            update={"latency_s": None, "wait_s": None, "stages": Timings(), "usage": usage}
+        )
 
 
 def _past(play: Play, profile: Profile, t: float) -> list[Frame]:

@@ -78,9 +78,7 @@ class Work:
         gathered = time.perf_counter()
         ahead = self._begin(body, frames)
         notes = await self._evidence.notes(body)
-        shown = await self._evidence.pointed(body, frames, notes)
-        if shown is not frames:
-            frames, ahead = shown, None
+        frames = await self._evidence.pointed(body, frames, notes)
         retrieved = time.perf_counter()
         await failpoints.ahit("s2.answering", text)
         status, draft, error = await self._draft(body, frames, notes, ahead)
@@ -119,7 +117,7 @@ class Work:
                 notes.hits,
                 spoke=body.spoke,
                 profile=body.profile,
-                seen=await ahead if ahead else None,
+                ahead=await ahead if ahead else None,
             )
             draft = await loop.run_in_executor(self._model_thread, answer)
         except DsbError as error:

@@ -29,12 +29,19 @@ class Seen(NamedTuple):
     """Frames as a model takes them, and what it took to have them."""
 
     units: tuple[Unit, ...]
-    encoded: int = 0
-    """Just now."""
+    fresh: frozenset[int] = frozenset()
+    """Indices of those that were encoded just now, for this question."""
     reencoded: int = 0
-    """Of those, the ones that had been encoded before."""
-    saved_s: float = 0.0
-    """Wall-clock seconds that encoding the others had taken."""
+    """How many of them had been encoded before."""
+
+    @property
+    def saved_s(self) -> float:
+        """Wall-clock seconds that encoding the others had taken."""
+        return sum(unit.took_s for unit in self.units if unit.index not in self.fresh)
+
+    def after(self, ahead: Seen) -> Seen:
+        """The same frames, where some were encoded for the same question a little earlier."""
+        return self._replace(fresh=self.fresh | ahead.fresh, reencoded=self.reencoded + ahead.reencoded)
 
 
 class UnitStore:
@@ -55,18 +62,17 @@ class UnitStore:
 
     def see(self, stream: str, frames: Sequence[Frame], cache: CacheSpec) -> Seen:
         """The units of these frames; blocks, raises `VideoError` or `ModelError`."""
-        units, encoded, again, saved_s = list[Unit](), 0, 0, 0.0
+        units, fresh, again = list[Unit](), set[int](), 0
         for frame in frames:
             unit = self._find(stream, frame.index)
-            if unit is not None:
-                saved_s += unit.took_s
-            else:
+            if unit is None:
                 [unit] = encode_frames(self._vlm, [frame])
-                encoded, again = encoded + 1, again + self._count(stream, frame.index)
+                fresh.add(frame.index)
+                again += self._count(stream, frame.index)
             if cache.enabled:
                 self._keep(stream, unit, cache.max_frames)
             units.append(unit)
-        return Seen(tuple(units), encoded, again, saved_s)
+        return Seen(tuple(units), frozenset(fresh), again)
 
     def drop_before(self, stream: str, index: int) -> None:
         """Let go of a stream's frames before this one."""
@@ -147,10 +153,11 @@ def forget(vlm: Vlm, stream: str) -> None:
 def stamped(draft: Draft, seen: Seen, vlm: Vlm, store: UnitStore, stream: str) -> Draft:
     """The draft with what was saved for it, and what is kept of its stream."""
     usage = draft.usage
+    encoded = sum(unit.index in seen.fresh for unit in seen.units)
     kept = store.nbytes(stream) + (vlm.kept_bytes(stream) if isinstance(vlm, Prefills) else 0)
     told = {
-        "frames_encoded": seen.encoded,
-        "frames_reused": len(seen.units) - seen.encoded,
+        "frames_encoded": encoded,
+        "frames_reused": len(seen.units) - encoded,
         "frames_reencoded": seen.reencoded,
         "saved_s": round(usage.saved_s + seen.saved_s, 6),
         "cache_bytes": kept,

@@ -54,14 +54,15 @@ class Thinker:
         *,
         spoke: bool = False,
         profile: Profile | None = None,
-        seen: Seen | None = None,
+        ahead: Seen | None = None,
     ) -> Draft:
         """Answer from frames and notes between `view_from` and `t_ask`; blocks; `VideoError` or `ModelError`.
 
-        `profile` says what is kept and reused; without one it is the encoded frames only. `seen` is what `see` gave.
+        `profile` says what is kept and reused; without one it is the encoded frames only. `ahead` is what `see` gave.
         """
         past = [hit for hit in hits if hit.note.t_end <= question.t_ask]
-        seen = self._see(question, frames, profile) if seen is None else seen
+        seen = self._see(question, frames, profile)
+        seen = seen.after(ahead) if ahead else seen
         draft = respond(
             self._vlm,
             seen.units,

@@ -71,7 +71,7 @@ class Reuse(NamedTuple):
     stride: int = 1
     """Extend the prefix behind every unit that closes a stride: a function of indices, never of load."""
     every: int = 1
-    """The window takes the frames whose index is a multiple of this; any other one is never in the prefix."""
+    """The window takes the frames whose index is a multiple of this; no chunk ends behind another."""
     at_least: int = 1
     """So many frames are always there once the window has slid: they are run at once, not stride by stride."""
 

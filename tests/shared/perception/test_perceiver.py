@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 import tiny_llava
+from perception_kit import said
 
 from shared.errors import VideoError
 from shared.messages import Draft, Form, NoteSpec, Option, Profile, Question, WindowSpec
 from shared.perception import Perceiver, encode_frames, respond, window
+from shared.perception.keeping import reuse_of
 from shared.video import Frame, encode_jpeg
 from shared.vlm.engine import LocalVlm
 
@@ -29,20 +31,22 @@ def fed(vlm: LocalVlm, frames: list[Frame], profile: Profile = PROFILE) -> Perce
 def stateless(vlm: LocalVlm, t_ask: float, profile: Profile = PROFILE, *, form: Form = Form.MCQ) -> Draft:
     seen = window(max(frame.index for frame in FRAMES if frame.t <= t_ask), profile.s1)
     units = encode_frames(vlm, [FRAMES[i] for i in seen])
-    return respond(vlm, units, question(t_ask, form=form), frames_reused=len(units))
+    vlm.forget("stateless")
+    reuse = reuse_of(profile.cache, "stateless", profile.s1)
+    return said(respond(vlm, units, question(t_ask, form=form), reuse=reuse))
 
 
 @pytest.mark.parametrize("form", list(Form))
 @pytest.mark.parametrize("t_ask", [0.0, 0.5, 3.0, 11.5, 20.0])
 def test_it_answers_as_a_stateless_pass_over_the_same_frames(vlm: LocalVlm, t_ask: float, form: Form) -> None:
     worker = fed(vlm, [frame for frame in FRAMES if frame.t <= t_ask])
-    assert worker.answer(question(t_ask, form=form)) == stateless(vlm, t_ask, form=form)
+    assert said(worker.answer(question(t_ask, form=form))) == stateless(vlm, t_ask, form=form)
 
 
 def test_a_strided_window_is_answered_alike(vlm: LocalVlm) -> None:
     profile = Profile(s1=WindowSpec(frames=3, stride=5, hop=1), notes=NoteSpec(enabled=False))
     draft = fed(vlm, FRAMES, profile).answer(question(29.5))
-    assert draft == stateless(vlm, 29.5, profile)
+    assert said(draft) == stateless(vlm, 29.5, profile)
     assert draft.frames_idx == (15, 20, 25)
 
 
@@ -51,7 +55,7 @@ def test_a_question_about_a_little_earlier_sees_nothing_later(vlm: LocalVlm) -> 
     for t_ask in (19.0, 18.99, 17.5, 16.0):
         draft = worker.answer(question(t_ask))
         assert max(draft.frames_ts) <= t_ask
-        assert draft == stateless(vlm, t_ask)
+        assert said(draft) == stateless(vlm, t_ask)
 
 
 def test_a_question_from_before_the_first_frame_sees_none(vlm: LocalVlm) -> None:
@@ -87,7 +91,7 @@ def test_what_it_holds_is_bounded_by_the_window_and_its_reach(vlm: LocalVlm) -> 
     worker = Perceiver(vlm, PROFILE, opening="r_0_0", run="r")
     for frame in FRAMES:
         worker.push(frame)
-        assert len(worker._units) <= PROFILE.s1.frames * PROFILE.s1.stride + PROFILE.s1.reach
+        assert len(worker._frames) <= PROFILE.s1.frames * PROFILE.s1.stride + PROFILE.s1.reach
 
 
 def test_a_frame_seen_already_changes_nothing(vlm: LocalVlm) -> None:
@@ -95,7 +99,7 @@ def test_a_frame_seen_already_changes_nothing(vlm: LocalVlm) -> None:
     before = worker.answer(question(8.0))
     assert [note for frame in FRAMES[4:9] for note in worker.push(frame)] == []
     assert (worker.encoded, worker.newest_index, worker.newest_t) == (9, 8, 8.0)
-    assert worker.answer(question(8.0)) == before
+    assert said(worker.answer(question(8.0))) == said(before)
 
 
 @pytest.mark.parametrize("start", [5, 10, 14])
@@ -106,7 +110,7 @@ def test_a_successor_answers_as_its_predecessor_once_its_window_is_full(vlm: Loc
         second.push(frame)
         seen = second.answer(question(frame.t))
         if window(frame.index, PROFILE.s1)[0] >= start:
-            assert seen == first.answer(question(frame.t))
+            assert said(seen) == said(first.answer(question(frame.t)))
         else:
             assert seen.partial == "log_truncated"
             assert min(seen.frames_idx) == start
@@ -135,7 +139,7 @@ def test_a_frame_that_is_no_picture_is_refused_and_not_taken(vlm: LocalVlm) -> N
         worker.push(Frame(3, 3.0, b"no picture"))
     assert worker.newest_index == 2
     worker.push(FRAMES[3])
-    assert worker.answer(question(3.0)) == stateless(vlm, 3.0)
+    assert said(worker.answer(question(3.0))) == stateless(vlm, 3.0)
 
 
 def test_openings_on_one_model_do_not_disturb_each_other(vlm: LocalVlm) -> None:
@@ -143,11 +147,11 @@ def test_openings_on_one_model_do_not_disturb_each_other(vlm: LocalVlm) -> None:
         Frame(i, float(i), encode_jpeg(image, quality=90))
         for i, image in enumerate(tiny_llava.images(10, seed=5))
     ]
-    alone = [fed(vlm, frames).answer(question(9.0)) for frames in (FRAMES[:10], other)]
+    alone = [said(fed(vlm, frames).answer(question(9.0))) for frames in (FRAMES[:10], other)]
     one, two = (Perceiver(vlm, PROFILE, opening=name, run="r") for name in ("r_0_0", "r_1_0"))
     for a, b in zip(FRAMES[:10], other, strict=True):
         one.push(a)
         two.push(b)
         two.answer(question(b.t))
-    assert [one.answer(question(9.0)), two.answer(question(9.0))] == alone
+    assert [said(one.answer(question(9.0))), said(two.answer(question(9.0)))] == alone
     assert alone[0].probs != alone[1].probs

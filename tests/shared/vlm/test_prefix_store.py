@@ -91,9 +91,10 @@ def test_a_window_that_has_slid_begins_with_one_chunk() -> None:
     assert ends([4, 5, 6, 7, 8, 9], Reuse("a", 4, at_least=3)) == [7]
 
 
-def test_frames_beside_the_grid_are_in_no_prefix() -> None:
+def test_no_chunk_ends_behind_a_frame_beside_the_grid() -> None:
     assert ends([0, 5, 10, 12], Reuse("a", every=5)) == [0, 5, 10]
     assert ends([10, 15, 20, 23], Reuse("a", every=5, at_least=3)) == [20]
+    assert ends([3, 10, 12, 15, 20], Reuse("a", every=5)) == [10, 15, 20]
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 8])

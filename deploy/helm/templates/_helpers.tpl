@@ -1,0 +1,124 @@
+{{- define "dsb.name" -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Labels of every object; with `component`, of its own. */}}
+{{- define "dsb.labels" -}}
+{{ include "dsb.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | quote }}
+{{- end -}}
+
+{{- define "dsb.selector" -}}
+app.kubernetes.io/name: dualstreambench
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "dsb.image" -}}
+{{- $digest := .digest | default "" -}}
+{{- if $digest -}}
+{{ printf "%s/%s@%s" .root.Values.image.repository .name $digest }}
+{{- else -}}
+{{ printf "%s/%s:%s" .root.Values.image.repository .name (.root.Values.image.tag | default .root.Chart.AppVersion) }}
+{{- end -}}
+{{- end -}}
+
+{{- define "dsb.natsUrl" -}}
+{{- if .Values.nats.enabled -}}
+nats://{{ include "dsb.name" . }}-nats:4222
+{{- else -}}
+{{ required "nats.enabled is false: give external.natsUrl" .Values.external.natsUrl }}
+{{- end -}}
+{{- end -}}
+
+{{/* Empty: the memory service keeps its notes itself. */}}
+{{- define "dsb.qdrantUrl" -}}
+{{- if .Values.qdrant.enabled -}}
+http://{{ include "dsb.name" . }}-qdrant:6333
+{{- else -}}
+{{ .Values.external.qdrantUrl }}
+{{- end -}}
+{{- end -}}
+
+{{- define "dsb.secret" -}}
+{{ .Values.credentials.existingSecret | default (printf "%s-nats" (include "dsb.name" .)) }}
+{{- end -}}
+
+{{/* How a process of ours reaches the broker, as `user`. */}}
+{{- define "dsb.busEnv" -}}
+- name: DSB_NATS_URL
+  value: {{ include "dsb.natsUrl" .root | quote }}
+- name: DSB_NATS_USER
+  value: {{ .user }}
+- name: DSB_NATS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "dsb.secret" .root }}
+      key: NATS_PW_{{ upper .user }}
+{{- end -}}
+
+{{- define "dsb.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "dsb.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{- define "dsb.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ include "dsb.name" . }}
+{{- else -}}
+default
+{{- end -}}
+{{- end -}}
+
+{{/* A volume of storage.<name>. */}}
+{{- define "dsb.volume" -}}
+{{- $of := index .root.Values.storage .name -}}
+- name: {{ .name }}
+{{- if $of.existingClaim }}
+  persistentVolumeClaim: {claimName: {{ $of.existingClaim }}}
+{{- else if $of.enabled }}
+  persistentVolumeClaim: {claimName: {{ include "dsb.name" .root }}-{{ .name }}}
+{{- else }}
+  emptyDir: {}
+{{- end }}
+{{- end -}}
+
+{{/* What places a pod. */}}
+{{- define "dsb.placement" -}}
+{{- with .nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* Requests and limits, with the GPUs asked for. */}}
+{{- define "dsb.resources" -}}
+{{- $made := deepCopy .resources -}}
+{{- with .gpu -}}
+{{- if gt (int .count) 0 -}}
+{{- $_ := set $made "limits" (merge (dict .resource (int .count)) ($made.limits | default dict)) -}}
+{{- end -}}
+{{- end -}}
+{{ toYaml $made }}
+{{- end -}}

@@ -124,6 +124,9 @@ def fetch(
         str | None, typer.Option(help="A branch, tag or commit; by default main (ModelScope: master).")
     ] = None,
     source: Annotated[str, typer.Option(help="hub or modelscope.")] = "hub",
+    router: Annotated[
+        bool, typer.Option("--router", help="It is a router: policy files (JSON, TOML), without weights.")
+    ] = False,
 ) -> None:
     """Fetch a model's files for offline use: vision-language models, encoders of notes, routers.
 
@@ -136,8 +139,10 @@ def fetch(
     """
     from pathlib import Path
 
-    from bench.fetch import fetch_model, source_named
+    from bench.fetch import fetch_model, routes_in, source_named
 
     place = source_named(source)
-    done = fetch_model(name, Path(to).expanduser(), revision=revision, source=place)
+    done = fetch_model(name, Path(to).expanduser(), revision=revision, source=place, router=router)
     typer.echo(f"{done.files} files, {_bytes(done.size)}, of {name} at {done.revision[:12]} in {done.folder}")
+    for route in routes_in(done.folder) if router else ():
+        typer.echo(f"route    {route}")

@@ -20,7 +20,7 @@ from bench.fetch.source import Listing, Source, Wanted
 from bench.files import canonical, write_atomic
 from shared.errors import ConfigError, DataError, ModelError
 
-__all__ = ["MANIFEST", "Fetched", "SourceName", "fetch_model", "source_named"]
+__all__ = ["MANIFEST", "Fetched", "SourceName", "fetch_model", "routes_in", "source_named"]
 
 SourceName = Literal["hub", "modelscope"]
 _SOURCES: dict[SourceName, type[Hub] | type[ModelScope]] = {"hub": Hub, "modelscope": ModelScope}
@@ -28,6 +28,7 @@ _SOURCES: dict[SourceName, type[Hub] | type[ModelScope]] = {"hub": Hub, "modelsc
 MANIFEST = "dsb-fetch.json"
 """Beside the files; no part of the model's fingerprint."""
 _TAKEN = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.md", "LICENSE*", "NOTICE*")
+_ROUTER = ("*.json", "*.toml", "*.md", "LICENSE*", "NOTICE*")
 _LEFT = ("onnx/*", "openvino/*", "original/*", ".*", "*/.*", MANIFEST)
 _SPARE = 64 << 20
 """Bytes of the disk that stay free."""
@@ -44,11 +45,16 @@ class Fetched(NamedTuple):
     """Bytes."""
 
 
-def fetch_model(name: str, to: Path, *, revision: str | None = None, source: SourceName = "hub") -> Fetched:
-    """Fetch `owner/name` into a folder; raises `ModelError` (source, network) or `DataError` (disk)."""
+def fetch_model(
+    name: str, to: Path, *, revision: str | None = None, source: SourceName = "hub", router: bool = False
+) -> Fetched:
+    """Fetch `owner/name` into a folder; raises `ModelError` (source, network) or `DataError` (disk).
+
+    A `router` is policy files (JSON, TOML), which need no weights.
+    """
     place: Source = _SOURCES[source]()
     found = place.listing(name, revision)
-    wanted = Listing(found.revision, _taken(name, found.files))
+    wanted = Listing(found.revision, _taken(name, found.files, router=router))
     _room(to, wanted.files)
     place.take(name, wanted, to)
     return _recorded(name, to, place, revision, wanted)
@@ -62,13 +68,28 @@ def source_named(text: str) -> SourceName:
     raise ConfigError(f"--source {text!r} is unknown: choose {' or '.join(_SOURCES)}")
 
 
-def _taken(name: str, files: Sequence[Wanted]) -> list[Wanted]:
+def routes_in(folder: Path) -> list[str]:
+    """Names of the routes that a fetched folder's policy files make; raises `ModelError` when there are none."""
+    from shared.routing.files import kind_of_file
+
+    kinds = {path: kind_of_file(path) for path in sorted(folder.glob("*.json")) if path.name != MANIFEST}
+    routes = [f"{kind}:{path}" for path, kind in kinds.items() if kind]
+    routes += [f"rule:{path}" for path in sorted(folder.glob("*.toml"))]
+    if not routes:
+        raise ModelError(f"{folder} holds no policy file: fetch models without --router")
+    return routes
+
+
+def _taken(name: str, files: Sequence[Wanted], *, router: bool) -> list[Wanted]:
     """Those that are loaded here; nothing may lie outside of the folder."""
-    taken = [file for file in files if _matches(file.path, _TAKEN) and not _matches(file.path, _LEFT)]
+    wanted = _ROUTER if router else _TAKEN
+    taken = [file for file in files if _matches(file.path, wanted) and not _matches(file.path, _LEFT)]
     for file in taken:
         if file.path.startswith("/") or ".." in PurePosixPath(file.path).parts:
             raise ModelError(f"{name!r} lists a file outside of its folder, {file.path!r}: don't use it")
-    if not any(file.path.endswith(".safetensors") for file in taken):
+    if router and not any(file.path.endswith((".json", ".toml")) for file in taken):
+        raise ModelError(f"{name!r} has no policy file (*.json, *.toml): fetch models without --router")
+    if not router and not any(file.path.endswith(".safetensors") for file in taken):
         raise ModelError(f"{name!r} has no *.safetensors, and nothing else is loaded: take another model")
     return sorted(taken)
 

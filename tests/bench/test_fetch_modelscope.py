@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,23 @@ def test_the_command_takes_the_source(scope: Scope, tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.output
     assert "4 files, 1.0 MB, of some/model at master" in ran.output
     assert isinstance(CliRunner().invoke(app, [*words, "elsewhere"]).exception, ConfigError)
+
+
+def test_a_router_needs_no_weights_and_is_named_as_a_route(scope: Scope, tmp_path: Path) -> None:
+    policy = resources.files("shared.routing").joinpath("prototypes.json").read_bytes()
+    scope.files = {"prototypes.json": policy, "code.py": b"print()", "README.md": b"A router."}
+    to = tmp_path / "router"
+    words = ["models", "fetch", NAME, "--to", str(to), "--source", "modelscope", "--router"]
+    ran = CliRunner().invoke(app, words)
+    assert ran.exit_code == 0, ran.output
+    assert f"route    semantic:{to / 'prototypes.json'}" in ran.output
+    assert not (to / "code.py").exists()
+
+
+@pytest.mark.parametrize("files", [{"code.py": b"print()"}, {"other.json": b"{}"}])
+def test_what_is_no_router_is_refused_as_one(files: dict[str, bytes], scope: Scope, tmp_path: Path) -> None:
+    scope.files = files
+    words = ["models", "fetch", NAME, "--to", str(tmp_path), "--source", "modelscope", "--router"]
+    ran = CliRunner().invoke(app, words)
+    assert isinstance(ran.exception, ModelError)
+    assert "without --router" in str(ran.exception)

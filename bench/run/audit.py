@@ -239,15 +239,16 @@ def _leaks(record: Record, looked: float, view_from: float) -> Iterator[tuple[st
 def _window(record: Record, profile: Profile) -> Iterator[tuple[str, str]]:
     """No more than the profile shows: as many frames, reaching as far back."""
     spec = profile.s1 if record.path == "s1" else profile.s2
+    more = profile.recall.frames if record.path == "s2" and profile.recall.reads else 0
     held = evidence_of(record)
     if held.fault:
         yield "window", held.fault
-    if held.frames > spec.frames:
-        yield "window", f"saw {held.frames} frames; the profile shows {spec.frames}"
-    if held.reach > spec.reach:
+    if held.frames > spec.frames + more:
+        yield "window", f"saw {held.frames} frames; the profile shows {spec.frames + more}"
+    if held.reach > (max(spec.reach, profile.recall.frames_kept) if more else spec.reach):
         yield "window", f"looked back {held.reach} frames; the reach is {spec.reach}"
-    if record.path == "s2" and held.notes > profile.recall.k:
-        yield "window", f"read {held.notes} notes; the profile allows {profile.recall.k}"
+    if record.path == "s2" and held.notes > profile.recall.most:
+        yield "window", f"read {held.notes} notes; the profile allows {profile.recall.most}"
 
 
 def _owed(ask: Ask, named: Mapping[int, tuple[Path, ...]]) -> tuple[Path, ...]:

@@ -3,11 +3,13 @@ services.
 
 For each question the source is decoded from its start up to the ask time, the window is taken and encoded
 afresh, and S2's notes are the ones that S1 would have written by then. No state is carried from one question
-to the next but notes already written about the same frames; the stack must give the same drafts.
+to the next but notes already written about the same frames; the stack must give the same drafts. With
+`kv_reuse` a prompt is run in the chunks of `shared.vlm.prefix`, since sums in another order round otherwise.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,11 +27,20 @@ from shared.messages import (
     Profile,
     Question,
     RouteStamp,
-    Search,
     Status,
     Timings,
 )
-from shared.perception import Thinker, encode_frames, note_for, respond, window
+from shared.perception import (
+    Thinker,
+    encode_frames,
+    note_for,
+    pointed,
+    respond,
+    reuse_of,
+    search_for,
+    window,
+)
+from shared.perception.keeping import forget
 from shared.video import Frame, frames
 from shared.vlm import Vlm
 
@@ -92,9 +103,13 @@ class Offline:
     def __init__(
         self, opened: Open, play: Play, *, s1: Vlm, s2: Vlm, memory: Memory | None, once: bool = False
     ) -> None:
-        self._open, self._profile, self._uri = opened, opened.profile, play.uri
+        kept_not = opened.profile.cache.model_copy(update={"enabled": False})
+        self._profile = opened.profile.model_copy(update={"cache": kept_not})
+        self._open, self._uri = opened, play.uri
+        self._reuse = reuse_of(kept_not, opened.opening, self._profile.s1)
         self._s1, self._s2, self._memory = s1, s2, memory
         self._notes: dict[int, Note] = {}
+        self._stored: set[int] = set()
         self._all: _Whole | None = None
         self._once = once
 
@@ -181,23 +196,46 @@ class Offline:
         if path is Path.S1:
             visible = [in_view[index] for index in window(newest, self._profile.s1) if index in in_view]
             units = encode_frames(self._s1, visible)
-            return respond(self._s1, units, question, spoke=spoke, frames_encoded=len(units))
+            draft = respond(
+                self._s1, units, question, spoke=spoke, frames_encoded=len(units), reuse=self._reuse
+            )
+            forget(self._s1, question.opening)
+            return draft
         visible = [in_view[index] for index in window(newest, self._profile.s2) if index in in_view]
         notes = self._recall(question, past)
-        return Thinker(self._s2).answer(question, visible, notes, spoke=spoke)
+        visible = sorted([*visible, *self._pointed(question, notes, past, visible)])
+        return Thinker(self._s2).answer(question, visible, notes, spoke=spoke, profile=self._profile)
 
     def _recall(self, question: Question, past: list[Frame]) -> tuple[Hit, ...]:
         spec = self._profile.recall
-        if not spec.enabled or self._memory is None:
+        if not spec.reads or self._memory is None:
             return ()
         if self._profile.notes.enabled:
-            self._memory.upsert(self._written(past, question.t_ask))
-        search = Search(opening=question.opening, text=question.text, t_max=question.t_ask, k=spec.k)
-        return self._memory.search(search).hits
+            new = [note for note in self._written(past, question.t_ask) if note.seq not in self._stored]
+            self._memory.upsert(new)
+            self._stored |= {note.seq for note in new}
+        search = search_for(question, spec)
+        return self._memory.search(search).hits if search else ()
+
+    def _pointed(
+        self, question: Question, notes: Sequence[Hit], past: Sequence[Frame], visible: Sequence[Frame]
+    ) -> list[Frame]:
+        index = [(frame.index, frame.t) for frame in past]
+        seen = {frame.index for frame in visible}
+        wanted = set(pointed(notes, index, question, self._profile.recall, seen=seen))
+        return [frame for frame in past if frame.index in wanted]
 
     def _written(self, past: list[Frame], t_ask: float) -> list[Note]:
         due = due_frames(past, self._profile.notes.every_s, t_ask)
-        return [self._note(tick, frame) for tick, frame in due]
+        notes = [self._note(tick, frame) for tick, frame in due]
+        if self._profile.notes.writer == "every":
+            return notes
+        changed = [
+            now.model_copy(update={"kind": "change"})
+            for before, now in itertools.pairwise(notes)
+            if now.text != before.text
+        ]
+        return notes[:1] + changed
 
     def _note(self, tick: int, frame: Frame) -> Note:
         # Written once a tick: it is a function of that one frame, whichever question asks for it.

@@ -312,7 +312,12 @@ def _owed(known: Collection[Path] | None, named: tuple[str, ...] | None) -> Coll
 
 
 _OF_THIS_RUN = frozenset({"run", "mode", "opening", "attempt", "worker", "epoch", "attempts", "trace"})
-_OF_THE_DAY = frozenset({"frames_encoded", "frames_reused", "retries", "retry_s"})
+_OF_THE_DAY = frozenset(
+    {
+        *("frames_encoded", "frames_reused", "frames_reencoded", "reused_tokens", "saved_s", "cache_bytes"),
+        *("retries", "retry_s"),
+    }
+)
 _TIMINGS = frozenset({"stages", "router_s", "wait_s", "latency_s", "t_emit"})
 
 

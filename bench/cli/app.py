@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from bench.cli import analyze, batch, data, experiment, memory, models, report, results, route, runs, scorefile, stack
+from bench.cli import (
+    analyze,
+    batch,
+    data,
+    experiment,
+    memory,
+    models,
+    report,
+    results,
+    route,
+    runs,
+    scorefile,
+    stack,
+)
 
 __all__ = ["app"]
 

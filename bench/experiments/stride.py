@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -29,8 +30,8 @@ from bench.scoring.stats import measured as estimated
 from shared.errors import ConfigError, DsbError
 from shared.messages import Draft
 from shared.perception import Perceiver
-from shared.video import frames
-from shared.vlm import Vlm
+from shared.video import Frame, frames
+from shared.vlm import Prefills, Vlm
 
 __all__ = ["Cell", "Found", "cells_of", "measured", "stride"]
 
@@ -147,16 +148,17 @@ class _Watch:
                 self._ask(perceiver, due.pop(0), items, play.number)
             if not due:
                 break
-            self._ingest.append(_timed(lambda: perceiver.push(frame))[0])  # noqa: B023  # called at once
-            self._size = max(self._size, _held(self._vlm))
+            self._ingest.append(_timed(partial(_ingest, perceiver, frame))[0])
+            if isinstance(self._vlm, Prefills):
+                self._size = max(self._size, self._vlm.kept_bytes(opening))
         for asked in due:
             self._ask(perceiver, asked, items, play.number)
-        _forget(self._vlm, opening)
+        perceiver.close()
 
     def _ask(
         self, perceiver: Perceiver, asked: AskedQuestion, items: dict[ItemKey, Item], video: int
     ) -> None:
-        took, draft = _timed(lambda: perceiver.answer(asked.question))
+        took, draft = _timed(partial(perceiver.answer, asked.question))
         item = items[_key(asked)]
         self._latency.append(took)
         self._drafts.append(draft)
@@ -185,7 +187,7 @@ class _Watch:
             answer_p50_s=float(np.percentile(self._latency, 50)),
             answer_p95_s=float(np.percentile(self._latency, 95)),
             reused=sum(draft.usage.reused_tokens for draft in self._drafts) / tokens if tokens else None,
-            cache_mb=self._size / 1e6 if hasattr(self._vlm, "prefixes") else None,
+            cache_mb=self._size / 1e6 if isinstance(self._vlm, Prefills) else None,
         )
 
 
@@ -198,17 +200,13 @@ def _judged(item: Item, draft: Draft, rules: Rules) -> float:
     return float(judge_at(item, Said(raw), rules, at_emission=False).correct)
 
 
+def _ingest(perceiver: Perceiver, frame: Frame) -> None:
+    """What S1 does when a frame has come and no other waits."""
+    perceiver.push(frame)
+    perceiver.prefill()
+
+
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     result = call()
     return time.perf_counter() - started, result
-
-
-def _held(vlm: Any) -> int:
-    """Bytes of computed prefixes, where a model keeps any."""
-    return int(vlm.prefixes.stats().size) if hasattr(vlm, "prefixes") else 0
-
-
-def _forget(vlm: Any, opening: str) -> None:
-    if hasattr(vlm, "prefixes"):
-        vlm.prefixes.forget(opening)

@@ -5,7 +5,7 @@ Importing this loads no model and no engine; `open_memory` does.
 
 from __future__ import annotations
 
-from shared.memory.encoder import Encoder, Vector, load_encoder
+from shared.memory.encoder import Encoder, Vector, encode_many, load_encoder
 from shared.memory.memory import Memory, note_id, open_memory
 from shared.memory.store import Candidate, Point, VectorStore, Where, open_store
 
@@ -17,6 +17,7 @@ __all__ = [
     "Vector",  # float32 `[dim]`
     "VectorStore",  # what an engine has to do
     "Where",  # which notes a search may find
+    "encode_many",  # in batches, for measuring
     "load_encoder",  # by name, path or hub name
     "note_id",  # the id of a note, the same for each repetition of its write
     "open_memory",  # from a store's URL and an encoder's name

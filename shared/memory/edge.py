@@ -59,6 +59,10 @@ class EdgeStore:
 
     def nearest(self, vector: Vector, where: Where, *, limit: int) -> list[Candidate]:
         """Find the `limit` best by a full scan of the opening."""
+        return [_candidate(hit, hit.score) for hit in self.scored(vector, where, limit=limit)]
+
+    def scored(self, vector: Vector, where: Where, *, limit: int) -> list[qe.ScoredPoint]:
+        """The engine's own answer, of which `nearest` makes notes."""
         request = qe.QueryRequest(
             limit=limit,
             query=qe.Query.Nearest(vector.tolist()),
@@ -67,7 +71,7 @@ class EdgeStore:
             with_payload=True,
             with_vector=True,
         )
-        return [_candidate(hit, hit.score) for hit in self._do(lambda: self._shard.query(request))]
+        return self._do(lambda: self._shard.query(request))
 
     def latest(self, where: Where, *, limit: int) -> list[Candidate]:
         """Read the `limit` newest."""

@@ -32,6 +32,8 @@ __all__ = ["Prepared", "model_env", "play", "prepare", "prepare_shard", "resumab
 
 Models = Mapping[str, Any]
 
+_NAMED = ("model", "fingerprint")
+
 
 def stack_spec(config: RunConfig, folder: FilePath, **more: Any) -> StackSpec:
     """An embedded stack that serves a run of `config`; `more` are other fields of `StackSpec`."""
@@ -134,14 +136,17 @@ async def _keep_letters(job: Job, bus: Bus, folder: RunFolder) -> None:
 
 
 async def _models(bus: Bus) -> dict[str, Any]:
-    """Name and fingerprint by system, as the workers tell."""
+    """Name, fingerprint and what caches change, by system, as the workers tell."""
     models: dict[str, Any] = {}
     for service in await discover(bus):
         if service.service in ("s1", "s2"):
-            named = {key: service.metadata.get(key, "") for key in ("model", "fingerprint")}
-            known = models.setdefault(service.service, named)
-            if known != named:
-                get_logger().warning("workers_differ", service=service.service, one=known, other=named)
+            told = {key: service.metadata.get(key, "") for key in _NAMED}
+            moved = {
+                key: text for key, text in service.metadata.items() if key == "cache_difference" and text
+            }
+            known = models.setdefault(service.service, told | moved)
+            if any(known[key] != told[key] for key in _NAMED):
+                get_logger().warning("workers_differ", service=service.service, one=known, other=told)
     return models
 
 

@@ -55,7 +55,7 @@ class Manifest(BaseModel):
     """The settings that can change an answer."""
     data: DataStamp
     models: dict[str, Any] = {}
-    """By system: name and fingerprint, where the run loaded them itself or a worker told."""
+    """By system: name, fingerprint, and by how much kept frames and prefixes move logits on a probe clip."""
     codec: str = ""
     """Of the frames: other JPEG bindings give other bytes."""
     code: dict[str, str] = {}

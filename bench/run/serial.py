@@ -15,22 +15,28 @@ from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
 from bench.run.stop import Stop
 from shared.memory import Memory, open_memory
-from shared.vlm import Vlm, load_vlm
+from shared.vlm import ModelSpec, Vlm, load_vlm, probed
 
 __all__ = ["run_offline"]
 
 
 def run_offline(job: Job, stop: Stop) -> dict[str, Any]:
-    """Answer everything, or up to `stop`; gives name and fingerprint by system."""
-    s1, s2 = load_vlm(job.config.model.s1), load_vlm(job.config.model.s2)
+    """Answer everything, or up to `stop`; gives name, fingerprint and what caches change, by system."""
+    specs = job.config.model
+    s1, s2 = load_vlm(specs.s1), load_vlm(specs.s2)
+    models = {"s1": _told(s1, specs.s1), "s2": _told(s2, specs.s2)}
     plants = planter(job.config, job.whole)
     with open_memory(store="memory:", encoder=job.config.memory.encoder) as memory:
         for play in job.plays:
             if not stop.is_set():
                 _play(job, play, stop, s1, s2, memory, plants)
-    return {
-        name: {"model": vlm.name, "fingerprint": vlm.fingerprint} for name, vlm in (("s1", s1), ("s2", s2))
-    }
+    return models
+
+
+def _told(vlm: Vlm, spec: ModelSpec) -> dict[str, Any]:
+    moved = probed(vlm, spec)
+    told = {} if moved is None else {"cache_difference": f"{moved:.1e}"}
+    return {"model": vlm.name, "fingerprint": vlm.fingerprint, **told}
 
 
 def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory, plants: Planter | None) -> None:

@@ -19,7 +19,7 @@ from shared.messages import EventKind, Place, PlaceReply
 from shared.perception import warm_up
 from shared.service import Runtime
 from shared.telemetry import gauge
-from shared.vlm import Vlm, load_vlm
+from shared.vlm import Vlm, load_vlm, probed
 
 __all__ = ["Service", "Settings"]
 
@@ -60,7 +60,10 @@ class Service:
         loop = asyncio.get_running_loop()
         vlm = await loop.run_in_executor(self._model_thread, load_vlm, self._settings.model)
         await loop.run_in_executor(self._model_thread, warm_up, vlm)
-        get_logger().info("model_loaded", model=vlm.name, fingerprint=vlm.fingerprint)
+        self._moved = await loop.run_in_executor(self._model_thread, probed, vlm, self._settings.model)
+        get_logger().info(
+            "model_loaded", model=vlm.name, fingerprint=vlm.fingerprint, cache_difference=self._moved
+        )
         return vlm
 
     async def _announce(self, bus: Bus) -> None:
@@ -68,6 +71,7 @@ class Service:
             "worker": self._rt.worker,
             "model": self._vlm.name,
             "fingerprint": self._vlm.fingerprint,
+            "cache_difference": "" if self._moved is None else f"{self._moved:.1e}",
             "slots": str(self._settings.slots),
         }
         await bus.announce("s1", version="1.0.0", metadata=metadata, stats=self._stats)

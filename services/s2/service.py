@@ -20,7 +20,7 @@ from shared.perception import Thinker, warm_up
 from shared.service import Runtime
 from shared.tasks import end_tasks
 from shared.telemetry import gauge
-from shared.vlm import Vlm, load_vlm
+from shared.vlm import Vlm, load_vlm, probed
 from shared.vlm.providers import PROVIDERS
 
 __all__ = ["Service", "Settings"]
@@ -74,7 +74,10 @@ class Service:
     def _load(self) -> Vlm:
         vlm = load_vlm(self._settings.model)
         warm_up(vlm)
-        get_logger().info("model_loaded", model=vlm.name, fingerprint=vlm.fingerprint)
+        self._moved = probed(vlm, self._settings.model)
+        get_logger().info(
+            "model_loaded", model=vlm.name, fingerprint=vlm.fingerprint, cache_difference=self._moved
+        )
         return vlm
 
     async def _announce(self, rt: Runtime, vlm: Vlm) -> None:
@@ -82,6 +85,7 @@ class Service:
             "worker": rt.worker,
             "model": vlm.name,
             "fingerprint": vlm.fingerprint,
+            "cache_difference": "" if self._moved is None else f"{self._moved:.1e}",
             "slots": str(self._settings.slots),
         }
         await rt.bus.announce(

@@ -16,6 +16,7 @@ from shared.vlm.base import (
     Vlm,
 )
 from shared.vlm.checkpoint import shipped
+from shared.vlm.probing import probed
 from shared.vlm.registry import GROUP, Backend, backends, load_vlm
 from shared.vlm.spec import ModelSpec
 
@@ -36,5 +37,6 @@ __all__ = [
     "Vlm",  # a loaded model
     "backends",  # those that there are
     "load_vlm",  # load one
+    "probed",  # what its caches change
     "shipped",  # models in the package
 ]

@@ -38,6 +38,10 @@ class ModelSpec(BaseModel):
     """Divides label logits before the softmax; by default that of `dsb.json` in the folder, else 1."""
     prefix_budget_mb: Annotated[int, Field(ge=0)] = 1024
     """Room for the computed prefixes of all streams, MiB; the least recently used one goes first."""
+    exact: bool = False
+    """Refuse to start where kept frames and prefixes change logits by more than rounding, on a probe clip."""
+    probe: bool = True
+    """Measure that change at start, and tell it: a dozen frames and a few prompts."""
 
     answering: Literal["logits", "generate"] = "logits"
     """`logits`: a label is read off one forward pass, with a calibrated confidence. `generate`: it is written, and read

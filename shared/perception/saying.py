@@ -65,7 +65,8 @@ def _chosen(choice: Choice) -> Draft:
 def _written(text: Generated, parts: PromptParts) -> Draft:
     choice = _yes_or_no(text.text) if set(parts.labels) == set(YES_NO) else None
     probs = {label: round(p, 4) for label, p in text.probs.items()}
-    confidence = probs.get(choice or text.text.strip().rstrip(".").strip("()"))
+    said = (choice or text.text.strip().rstrip(".").strip("()")).casefold()
+    confidence = next((p for label, p in probs.items() if label.casefold() == said), None)
     return Draft(
         raw=text.text,
         choice=choice,

@@ -80,6 +80,9 @@ def test_a_written_label_has_the_confidence_of_its_logits_and_other_text_has_non
     written = vlm.generate(asked, max_new_tokens=4)
     assert written.text.startswith(("wait", "no"))
     assert written.probs == pytest.approx(vlm.choose(asked).probs)
+    four = question().model_copy(update={"options": (*OPTIONS, Option(key="D", text="green"))})
+    draft = respond(vlm, [], four)
+    assert draft.confidence == draft.probs[draft.raw.upper()]
     other = tuple({"wait", "no", "yes", "A"} - {written.text.split()[0]})
     assert vlm.generate(replace(asked, labels=other), max_new_tokens=4).probs == {}
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from bench.report.words import percent, seconds
-from bench.scoring.scores import PartScores, Row, Scores
+from bench.scoring.scores import CacheUse, PartScores, Row, Scores
 
 __all__ = ["remarks"]
 
@@ -34,11 +34,35 @@ def remarks(scores: Scores) -> Iterator[Text]:
                 yield from _details(part, row)
         if part.without_gold:
             yield Text(f"{part.part}: {part.without_gold} questions have no gold and are in no score.")
+    yield from _kept(scores)
     yield Text(
         "Failures count as wrong; intervals and tests go by whole videos; "
         "skill is over the best blind baseline: 0 is no better than blind, 1 is perfect.",
         style="dim",
     )
+
+
+def _kept(scores: Scores) -> Iterator[Text]:
+    """What each system had computed before it was asked."""
+    for path in ("s1", "s2"):
+        found = [item.cache for item in scores.timings if item.path == path and item.cache]
+        answers = sum(one.answers for one in found)
+        if answers:
+            frames, tokens = (_mean(found, name) for name in ("frame_hits", "token_hits"))
+            again, saved = sum(one.frames_reencoded for one in found), sum(one.saved_s for one in found)
+            size = max(one.most_bytes for one in found) / 1e6
+            yield Text(
+                f"{path}: {percent(frames)} of the frames shown were encoded before, {percent(tokens)} of the "
+                f"prompts' tokens were run before, {again} frames were encoded again; that saved "
+                f"{seconds(saved / answers)} s an answer; at most {size:.1f} MB kept of a stream.",
+                style="dim",
+            )
+
+
+def _mean(found: list[CacheUse], name: str) -> float | None:
+    """Over answers."""
+    told = [(getattr(one, name), one.answers) for one in found if getattr(one, name) is not None]
+    return sum(value * count for value, count in told) / sum(count for _, count in told) if told else None
 
 
 def _protocol(scores: Scores) -> Iterator[Text]:

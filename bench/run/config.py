@@ -52,6 +52,10 @@ __all__ = [
 ]
 
 
+_ROUNDING = ("kv_reuse", "prefill_stride")
+"""Of what is kept: the settings that set the order of sums. The others change no bit of an answer."""
+
+
 class Section(BaseModel):
     """A frozen section; unknown keys are refused."""
 
@@ -245,11 +249,12 @@ class RunConfig(Section):
     def identity(self) -> dict[str, Any]:
         """The settings that can change an answer: two halves of a resumed run must agree in them."""
         whole = self.masked()
+        kept = whole["system"]["streaming_embed_cache"]
         return {
             "dataset": whole["dataset"],
             "model": whole["model"],
             "video": whole["video"],
-            "system": whole["system"],
+            "system": {**whole["system"], "streaming_embed_cache": {key: kept[key] for key in _ROUNDING}},
             "memory": {key: value for key, value in whole["memory"].items() if key != "store"},
             "stream": {key: whole["stream"][key] for key in ("mode", "horizon_s", "tick_s")},
         }

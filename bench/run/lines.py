@@ -14,7 +14,19 @@ import msgspec
 
 from shared.errors import DataError
 
-__all__ = ["ScoredLine", "SeenLine", "counted_lines", "scored_lines", "whole_lines"]
+__all__ = ["CacheLine", "ScoredLine", "SeenLine", "counted_lines", "scored_lines", "whole_lines"]
+
+
+class CacheLine(msgspec.Struct, frozen=True, gc=False):
+    """What was kept for one answer; fields as in `Usage`."""
+
+    prompt_tokens: int = 0
+    frames_encoded: int = 0
+    frames_reused: int = 0
+    frames_reencoded: int = 0
+    reused_tokens: int = 0
+    saved_s: float = 0.0
+    cache_bytes: int = 0
 
 
 class ScoredLine(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +60,7 @@ class ScoredLine(msgspec.Struct, frozen=True, gc=False):
     wait_s: float | None = None
     stages: dict[str, float] = {}
     """Wall-clock seconds by stage; stages that took none are left out."""
+    usage: CacheLine = CacheLine()
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):

@@ -60,8 +60,10 @@ class Reader:
             if found is None:
                 continue
             part, place = found
-            if line.kind == "final" and line.status == "ok":
-                self.stopwatch.add(part, line)
+            if line.status == "ok":
+                self.stopwatch.count(part, line)
+                if line.kind == "final":
+                    self.stopwatch.add(part, line)
             if place >= 0:
                 self._put(part, place, line)
         self._finish()

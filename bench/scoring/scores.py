@@ -15,6 +15,7 @@ from bench.scoring.stats import Estimate
 
 __all__ = [
     "Baseline",
+    "CacheUse",
     "Latency",
     "Pair",
     "PartScores",
@@ -187,6 +188,24 @@ class ScoreTable(Value):
         return next((part for part in self.parts if part.part == name), None)
 
 
+class CacheUse(Value):
+    """What had been computed before it was needed, of the answers and emissions that came (`Usage`)."""
+
+    answers: int
+    frame_hits: float | None
+    """Share of the frames shown whose encoding was there."""
+    token_hits: float | None
+    """Share of the prompts' tokens that had been run before."""
+    frames_encoded: int
+    """For an answer; S1 encodes frames as they arrive, before anybody asks."""
+    frames_reencoded: int
+    """Of those, the ones that the same worker had encoded before."""
+    saved_s: float
+    """Wall-clock seconds that computing what was reused had taken, summed over answers."""
+    most_bytes: int
+    """The most that was kept of one stream."""
+
+
 class Latency(Value):
     """Wall-clock seconds of the answers that came (status ok), by part and path."""
 
@@ -198,6 +217,8 @@ class Latency(Value):
     wait_p50_s: float | None = None
     """Waiting for a free slot, which latency leaves out (capacity mode)."""
     stages_p50_s: dict[str, float] = {}
+    cache: CacheUse | None = None
+    """Null where no answer saw frames."""
 
 
 class Protocol(Value):

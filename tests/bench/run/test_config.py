@@ -100,3 +100,14 @@ def test_masked_settings_can_be_read_again() -> None:
 def test_how_many_streams_at_once_does_not_change_what_a_run_is() -> None:
     assert load_config(None, {"stream.concurrency": 1}).identity() == load_config(None).identity()
     assert load_config(None, {"video.fps": 2}).identity() != load_config(None).identity()
+
+
+def test_what_changes_no_bit_of_an_answer_may_be_another_when_a_run_goes_on() -> None:
+    plain = load_config(None)
+    kept = {"enabled": False, "max_frames": 9, "ahead": "both"}
+    for key, value in kept.items():
+        changed = plain.override({f"system.streaming_embed_cache.{key}": value})
+        assert changed.identity() == plain.identity()
+        assert getattr(changed.profile().cache, key) == value
+    for key, rounds in {"kv_reuse": False, "prefill_stride": 3}.items():
+        assert plain.override({f"system.streaming_embed_cache.{key}": rounds}).identity() != plain.identity()

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.run.folder import RunFolder
-from bench.run.lines import ScoredLine, scored_lines
+from bench.run.lines import CacheLine, ScoredLine, scored_lines
 from bench.run.records import Play, Record
 from shared.errors import DataError
-from shared.messages import Draft, Timings
+from shared.messages import Draft, Timings, Usage
 
 
 def _read(folder: Path, *records: Record) -> list[ScoredLine]:
@@ -25,11 +25,13 @@ def _read(folder: Path, *records: Record) -> list[ScoredLine]:
 def test_a_line_says_what_the_whole_record_says(
     tmp_path_factory: pytest.TempPathFactory, raw: str, choice: str | None, latency_s: float
 ) -> None:
-    draft = Draft(raw=raw, choice=choice, frames_ts=(1.0,), frames_idx=(1,), speak=True)
+    usage = Usage(prompt_tokens=9, visual_tokens=4, frames_reused=1, reused_tokens=5, cache_bytes=80)
+    draft = Draft(raw=raw, choice=choice, frames_ts=(1.0,), frames_idx=(1,), speak=True, usage=usage)
     record = answered(sample("a\nü"), "", draft=draft, latency_s=latency_s)
     (line,) = _read(tmp_path_factory.mktemp("lines"), record)
-    names = [name for name in ScoredLine.__struct_fields__ if name != "stages"]
+    names = [name for name in ScoredLine.__struct_fields__ if name not in ("stages", "usage")]
     assert {name: getattr(line, name) for name in names} == {name: getattr(record, name) for name in names}
+    assert all(getattr(line.usage, name) == getattr(usage, name) for name in CacheLine.__struct_fields__)
 
 
 def test_stages_that_took_no_time_are_left_out(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def test_two_runs_are_compared_without_what_the_clock_and_the_workers_decide() -
     changes = {
         "run": "q", "opening": "q_0_2", "attempt": 2, "worker": "w2", "epoch": 9, "attempts": 3, "trace": "t",
         "latency_s": 9.0, "wait_s": 1.0, "router_s": 1.0, "stages": Timings(model=3), "notes": (moved,),
-        "usage": Usage(frames_encoded=4), "mode": "offline",
+        "usage": Usage(frames_encoded=4, reused_tokens=9, saved_s=0.5, cache_bytes=7, frames_reencoded=1),
+        "mode": "offline",
     }  # fmt: skip
     assert strip_timings(one) == strip_timings(one.model_copy(update=changes))
 

@@ -7,13 +7,14 @@ import pytest
 from bench_kit import answered, both, dataset, failed, run_folder, sample
 
 from bench.data.schema import Gold, Part, Sample
+from bench.report.remarks import remarks
 from bench.run.config import load_config
 from bench.run.folder import RunFolder
 from bench.run.records import Play
 from bench.scoring import score_run
 from shared.errors import DataError
+from shared.messages import Draft, Status, Usage
 from shared.messages import Path as Way
-from shared.messages import Status
 
 
 def _set() -> list[Sample]:
@@ -134,6 +135,30 @@ def test_latency_is_told_by_part_and_path_of_answers_that_came(tmp_path: Path) -
     (told,) = scores.timings
     assert (told.part, told.path, told.n, told.p50_s) == ("realtime", "s1", 4, 0.25)
     assert told.p95_s == pytest.approx(0.385)
+
+
+def test_what_was_kept_is_told_by_part_and_path_beside_the_latency(tmp_path: Path) -> None:
+    items = [sample(f"s{i}", video=f"v{i}.mp4") for i in range(2)]
+    spent = (
+        {"frames_encoded": 1, "frames_reused": 5, "reused_tokens": 60, "saved_s": 0.5, "cache_bytes": 900},
+        {"frames_encoded": 2, "frames_reencoded": 2, "saved_s": 0.25, "cache_bytes": 300},
+    )
+    drafts = [Draft(raw="A", choice="A", usage=Usage(prompt_tokens=100, **one)) for one in spent]
+    records = [answered(item, "A", draft=draft) for item, draft in zip(items, drafts, strict=True)]
+    scores = score_run(run_folder(tmp_path / "run", dataset(tmp_path, items), records))
+    (told,) = scores.timings
+    assert told.cache is not None
+    assert told.cache.model_dump() == {
+        "answers": 2,
+        "frame_hits": 0.625,
+        "token_hits": 0.3,
+        "frames_encoded": 3,
+        "frames_reencoded": 2,
+        "saved_s": 0.75,
+        "most_bytes": 900,
+    }
+    said = [str(line) for line in remarks(scores)]
+    assert any(line.startswith("s1: 62.5 % of the frames shown were encoded before") for line in said)
 
 
 def test_where_the_router_chooses_there_is_a_row_of_the_system_as_a_whole(tmp_path: Path) -> None:

@@ -26,12 +26,14 @@ def check(config: RunConfig) -> RunConfig:
         raise ConfigError(
             f"neither model is a provider's ({known}): nothing to hand in; use `dsb run --mode offline`"
         )
-    if config.memory.source != "s1":
-        raise ConfigError(
-            f"memory.source is {config.memory.source!r}, a control that a batch can't plant: use `dsb run`"
-        )
     if config.stream.mode == "live":
         raise ConfigError("stream.mode is 'live', and a batch has no clock: use `dsb run`, or another mode")
+    source = config.memory.source
+    if source != "s1" and config.memory.recall().reads and "s1" in batched(config):
+        raise ConfigError(
+            f"memory.source is {source!r}, whose notes are written before anything is asked: "
+            "by batch that takes a local model.s1"
+        )
     return config.override({"stream.mode": "offline"})
 
 

@@ -19,6 +19,7 @@ from bench.run.folder import RunWriter
 from bench.run.offline import Offline, due_frames
 from bench.run.offline_steps import answer_all
 from bench.run.plan import Play, opened, questions
+from bench.run.planting import GIVES_EVIDENCE, Planter
 from bench.run.preparing import Prepared
 from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
@@ -42,10 +43,11 @@ class Pass:
         models: Mapping[str, Vlm],
         memory: Memory | None,
         *,
+        plants: Planter | None,
         writer: RunWriter,
     ) -> None:
         self._prepared, self._desks, self._models = prepared, desks, models
-        self._memory, self._writer = memory, writer
+        self._memory, self._plants, self._writer = memory, plants, writer
         self._attempts = prepared.folder.attempts()
 
     def over(self, plays: Sequence[Play]) -> int:
@@ -59,12 +61,15 @@ class Pass:
         request = opened(play, run=run, attempt=attempt, profile=config.profile())
         items, route = questions(play, request.opening), config.system.route
         stamp, records = PlayStamp(run, request.opening, play.number, attempt, "offline"), list[Record]()
-        chains = Chains(play.samples, items, play.rules)
+        gives = config.memory.source == GIVES_EVIDENCE
+        chains = Chains(play.samples, items, play.rules, gives_evidence=gives)
         book = Book(items, stamp=stamp, route=route, chains=chains, write=records.append)
         offline = Offline(
             request, play, s1=self._models["s1"], s2=self._models["s2"], memory=self._memory, once=True
         )
         missed = self._missed()
+        if self._memory is not None and self._plants is not None:
+            self._memory.upsert(self._plants.notes(request, play, items))
         self._notes(offline, request, play, book, items)
         self._ask(offline, book, items, route)
         if self._memory is not None:

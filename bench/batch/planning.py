@@ -13,6 +13,7 @@ from bench.batch.sending import Say
 from bench.batch.state import Batch, Stage, State, Store
 from bench.run.folder import RunWriter
 from bench.run.plan import Play
+from bench.run.planting import planter
 from bench.run.preparing import Prepared, left
 from shared.errors import ConfigError
 from shared.memory import Memory, open_memory
@@ -71,7 +72,9 @@ class Planner:
         if plays:
             desks = {system: Desk(system, answers, outbox, run=self._prepared.run) for system in self._apis}
             with self._memory() as memory:
-                over = Pass(self._prepared, desks, self._models(desks), memory, writer=writer)
+                models = self._models(desks)
+                plants = planter(self._prepared.config, self._prepared.plays)
+                over = Pass(self._prepared, desks, models, memory, plants=plants, writer=writer)
                 recorded = over.over(plays)
         batches = outbox.close()
         self._tell(state, batches, recorded, len(plays))

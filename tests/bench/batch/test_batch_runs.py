@@ -109,6 +109,10 @@ def test_no_key_is_in_any_file_of_a_run(server: BatchServer, tmp_path: Path) -> 
             {"model": {system: {"backend": "llava", "path": f"tiny-{system}"} for system in ("s1", "s2")}},
             "neither model is a provider's",
         ),
+        (
+            {"memory": {"enabled": True, "source": "wrong-video"}},
+            "memory.source is 'wrong-video', whose notes are written before anything is asked",
+        ),
     ],
 )
 def test_what_can_not_be_asked_by_batch_is_refused_before_anything_is_sent(

@@ -75,8 +75,10 @@ class UnitStore:
         return Seen(tuple(units), frozenset(fresh), again)
 
     def drop_before(self, stream: str, index: int) -> None:
-        """Let go of a stream's frames before this one."""
+        """Let go of a stream's frames before this one, and of their numbers: a stream may go on for ever."""
         with self._lock:
+            known = self._known.get(stream, set[int]())
+            known.difference_update([number for number in known if number < index])
             held = self._held.get(stream, OrderedDict[int, Unit]())
             for old in [number for number in held if number < index]:
                 del held[old]

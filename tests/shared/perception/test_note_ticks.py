@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import tiny_llava
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messages import Note, NoteSpec, Profile
+from shared.messages import Note, NotePolicy, NoteSpec, Profile
 from shared.perception import Perceiver, tick_of
 from shared.video import Frame, encode_jpeg
+from shared.vlm import PromptParts
 from shared.vlm.engine import LocalVlm
 
 # Irregular: several frames in a tick, frames on ticks, one just behind, ticks without frames.
@@ -96,3 +99,46 @@ def test_a_successor_writes_the_notes_that_its_predecessor_would_have(vlm: Local
 
 def test_without_notes_nothing_is_written(vlm: LocalVlm) -> None:
     assert notes_of(perceiver(vlm, enabled=False), FRAMES, 40.0) == []
+
+
+class Repeating:
+    """A model that describes frames as it is told: it says the same of neighbours."""
+
+    def __init__(self, vlm: LocalVlm, says: dict[float, str]) -> None:
+        self._vlm, self._says = vlm, says
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._vlm, name)
+
+    def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Any:
+        said = self._vlm.generate(parts, max_new_tokens=1)
+        return said._replace(text=self._says[parts.units[0].times[-1]])
+
+
+SAID = dict(zip(TIMES, "aaaabbbbbcc", strict=True))
+"""At ticks 0, 1, 2, 5 (two frames), 7: a, b, b, b, c."""
+
+
+def changes(vlm: LocalVlm, frames: list[Frame], writer: NotePolicy = "on_change") -> list[Note]:
+    profile = Profile(notes=NoteSpec(writer=writer))
+    model: Any = Repeating(vlm, SAID)
+    return notes_of(Perceiver(model, profile, opening="r_0_0", run="r"), frames, 40.0)
+
+
+def test_on_change_a_note_is_written_only_where_it_says_something_else(vlm: LocalVlm) -> None:
+    every, changed = changes(vlm, FRAMES, "every"), changes(vlm, FRAMES)
+    said, kept = None, []
+    for one in every:
+        if one.text != said:
+            kept.append((one.seq, one.t_end, one.text))
+        said = one.text
+    assert [(one.seq, one.t_end, one.text) for one in changed] == kept
+    assert len(kept) < len(every)
+    assert [one.kind for one in changed] == ["scene"] + ["change"] * (len(kept) - 1)
+
+
+@pytest.mark.parametrize("start", range(1, len(FRAMES)))
+def test_on_change_a_successor_repeats_nothing_that_its_predecessor_knew(vlm: LocalVlm, start: int) -> None:
+    whole, after = changes(vlm, FRAMES), changes(vlm, FRAMES[start:])
+    first = tick_of(FRAMES[start].t, 5.0)
+    assert after == [one for one in whole if one.seq > first]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.report.sheet import Form
+from bench.forms import Form
 
 __all__ = ["app"]
 

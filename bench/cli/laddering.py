@@ -12,9 +12,10 @@ import typer
 
 from bench.cli.playing import read
 from bench.cli.show import Display
+from bench.forms import Form
 from bench.memory import CONDITIONS, Condition, climb, measure, sheets, write_ladder
 from bench.memory.ladder import chosen
-from bench.report.sheet import Form, write_sheets
+from bench.report.sheet import write_sheets
 from bench.run.driver import Prepared
 from bench.run.listener import Listener
 from bench.run.stop import Stop

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.report.sheet import Form
+from bench.forms import Form
 
 __all__ = ["app"]
 

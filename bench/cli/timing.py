@@ -19,7 +19,8 @@ from bench.analysis import (
 )
 from bench.analysis.clock import Hardware
 from bench.analysis.replayed import clocked
-from bench.report.sheet import Form, Sheet, write_sheets
+from bench.forms import Form
+from bench.report.sheet import Sheet, write_sheets
 from bench.report.timing import clock_sheet, deadline_sheet, revision_sheet, staleness_sheet
 from bench.run.config import config_of
 from bench.run.folder import RunFolder

@@ -6,8 +6,9 @@ import io
 from pathlib import Path
 
 from bench.files import write_atomic
+from bench.forms import Form
 from bench.memory.measures import Ladder, Rung
-from bench.report.sheet import Form, Sheet, write_sheets
+from bench.report.sheet import Sheet, write_sheets
 from bench.scoring.stats import Estimate
 
 __all__ = ["sheets", "write_ladder"]

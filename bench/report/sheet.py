@@ -6,14 +6,15 @@ import csv
 import io
 import sys
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import IO, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Form", "Sheet", "print_sheet", "write_sheets"]
+from bench.forms import Form
+
+__all__ = ["Sheet", "print_sheet", "write_sheets"]
 
 _PLAIN_WIDTH = 1000
 """Where there is no terminal, a table is as wide as its cells."""
@@ -21,15 +22,6 @@ _TEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )
 _TEX_WORDS = {"–": "--", "−": "$-$", "≤": r"$\leq$", "≥": r"$\geq$", "ρ": r"$\rho$", "λ": r"$\lambda$"}
-
-
-class Form(StrEnum):
-    """How a table is written."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    LATEX = "latex"
 
 
 class Sheet(NamedTuple):

@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from bench.report.sheet import Form, Sheet, write_sheets
+from bench.forms import Form
+from bench.report.sheet import Sheet, write_sheets
 
 SHEET = Sheet(
     "Policies", ("policy", "ρ", "lift"), [("a|b_c", "50 %", "−1.0"), ("rule", "–", "+2.0")], notes=["one run"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:  # the command line starts without heavy packages
-    from bench.experiments import Found
+    from bench.experiments import Piece
 
 __all__ = ["app"]
 
@@ -39,8 +39,8 @@ def stride(
 ) -> None:
     """Measure accuracy, ingest and answer latency of S1 over prefill strides and window lengths.
 
-    Watches the videos in this process, as S1 does, once for each cell: a prefix that is computed while frames arrive
-    costs at ingest what it saves at the answer. Started again, it goes on with the cells that are missing. Asks the
+    Watches each video in this process, as S1 does, once for each cell: a prefix that is computed while frames arrive
+    costs at ingest what it saves at the answer. Started again, it goes on with what is missing. Asks the
     part realtime unless the settings name others; leaves stride.csv, stride.md, stride.svg and stride.png.
 
     Examples: dsb experiment stride --max-samples 20 · dsb experiment stride my.yaml --windows 6,16 --strides none,2
@@ -64,10 +64,12 @@ def stride(
     held = {"settings": chosen.identity(), "data": data.hash, "model": vlm.fingerprint}
     folder = Path(out).expanduser()
 
-    def told(found: Found, number: int) -> None:
-        typer.echo(f"{number} of {len(cells)}: {_said(found)}")
+    plays = plan(data)
 
-    done = run(chosen, plan(data), vlm, cells, Grid(folder, held), told=told)
+    def told(piece: Piece, number: int) -> None:
+        typer.echo(f"{number} of {len(cells) * len(plays)}: {_said(piece)}")
+
+    done = run(chosen, plays, vlm, cells, Grid(folder, held), told=told)
     typer.echo("\n" + _table(rows(done)))
     written = write_tables(done, folder) + ([] if no_plot else plot(done, folder))
     typer.echo("\nwritten: " + ", ".join(str(path) for path in written))
@@ -110,15 +112,12 @@ def _numbers(option: str, text: str, *, none: bool = False) -> list[int | None]:
     return [None if word == "none" else int(word) for word in words]
 
 
-def _said(found: Found) -> str:
-    cell = found.cell
-    head = f"window {cell.frames}, stride {cell.stride or 'none'}"
-    if found.error:
-        return f"{head}: {found.error}"
-    return (
-        f"{head}: accuracy {100 * (found.accuracy or 0):.1f} %, ingest {1000 * (found.ingest_mean_s or 0):.1f} ms "
-        f"a frame, answer {1000 * (found.answer_p50_s or 0):.1f} ms"
-    )
+def _said(piece: Piece) -> str:
+    cell = piece.cell
+    head = f"video {piece.video}, window {cell.frames}, stride {cell.stride or 'none'}"
+    if piece.error:
+        return f"{head}: {piece.error}"
+    return f"{head}: {sum(piece.right):g} of {len(piece.right)} right, {sum(piece.ingest_s):.1f} s of ingest"
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

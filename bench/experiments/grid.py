@@ -1,7 +1,7 @@
-"""Cells of an experiment in a folder: each is measured once, and an experiment that was stopped goes on.
+"""An experiment's measurements in a folder: each is made once, and an experiment that was stopped goes on.
 
-`experiment.json` says what was held; a folder that holds another experiment is refused. `cells.jsonl` has one
-line a cell, appended when it is done.
+`experiment.json` says what was held; a folder that holds another experiment is refused. `pieces.jsonl` has one
+line a measurement, appended when it is done.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["Grid"]
 
 
 class Grid:
-    """The cells that are done; raises `ConfigError` unless the folder is new or holds the same experiment."""
+    """What is done; raises `ConfigError` unless the folder is new or holds the same experiment."""
 
     def __init__(self, folder: Path, held: Mapping[str, Any]) -> None:
-        self._cells = folder / "cells.jsonl"
+        self._pieces = folder / "pieces.jsonl"
         head = folder / "experiment.json"
         told = canonical(held) + "\n"
         try:
@@ -37,21 +37,21 @@ class Grid:
             raise ConfigError(f"{folder} can't be used ({error.strerror}): choose another folder") from error
 
     def done(self) -> list[dict[str, Any]]:
-        """Every cell that is done; a line that was being written when the power went is left out."""
-        if not self._cells.exists():
+        """Every measurement that is done; a line that was being written when the power went is left out."""
+        if not self._pieces.exists():
             return []
         found = []
-        for line in self._cells.read_text(encoding="utf-8").splitlines():
+        for line in self._pieces.read_text(encoding="utf-8").splitlines():
             try:
                 found.append(json.loads(line))
             except ValueError:
                 continue
         return found
 
-    def add(self, cell: Mapping[str, Any]) -> None:
-        """Keep a cell; on disk when this returns."""
-        torn = self._cells.exists() and not self._cells.read_bytes().endswith(b"\n")
-        with self._cells.open("ab") as file:
-            file.write((b"\n" if torn else b"") + canonical(cell).encode() + b"\n")
+    def add(self, piece: Mapping[str, Any]) -> None:
+        """Keep a measurement; on disk when this returns."""
+        torn = self._pieces.exists() and not self._pieces.read_bytes().endswith(b"\n")
+        with self._pieces.open("ab") as file:
+            file.write((b"\n" if torn else b"") + canonical(piece).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

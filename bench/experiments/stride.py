@@ -1,8 +1,8 @@
 """`dsb experiment stride`: what it is worth to compute a stream's prefix ahead, over strides and window lengths.
 
 For every window length and prefill stride the videos are watched as S1 watches them: each frame is encoded, the prefix
-extended where the stride says so, and each question answered as soon as its time has come. Timings are wall clock
-of one process that does nothing else. Stride null is no reuse: a question runs the whole prompt.
+extended where the stride says so, and each question answered as soon as its time has come. The cells take turns
+video by video, so that all meet the same machine. Stride null is no reuse: a question runs the whole prompt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -33,7 +33,7 @@ from shared.perception import Perceiver
 from shared.video import Frame, frames
 from shared.vlm import Prefills, Vlm
 
-__all__ = ["Cell", "Found", "cells_of", "measured", "stride"]
+__all__ = ["Cell", "Found", "Piece", "cells_of", "measured", "stride"]
 
 _LABELLED = frozenset({AnswerForm.MCQ, AnswerForm.YES_NO, AnswerForm.SUFFICIENCY})
 
@@ -59,12 +59,33 @@ class Cell(BaseModel):
         )
 
 
+class Piece(BaseModel):
+    """What one cell came to on one video; seconds of wall clock."""
+
+    cell: Cell
+    video: int
+    error: str = ""
+    """Why it could not be measured, e.g. that the window is longer than the model's context."""
+    right: list[float] = []
+    answers: list[str] = []
+    latency_s: list[float] = []
+    """By question."""
+    ingest_s: list[float] = []
+    """By frame."""
+    latency_cpu_s: float = 0.0
+    """Processor seconds of all answers."""
+    ingest_cpu_s: float = 0.0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    prefix_bytes: int | None = None
+    """The largest; null where the model keeps none."""
+
+
 class Found(BaseModel):
-    """What one cell came to; wall-clock seconds."""
+    """What one cell came to; wall-clock seconds unless it says processor."""
 
     cell: Cell
     error: str = ""
-    """Why it could not be measured, e.g. that the window is longer than the model's context."""
     asked: int = 0
     answers: list[str] = []
     """What was said, in order: tells how many answers a stride changes."""
@@ -74,15 +95,19 @@ class Found(BaseModel):
     """95 % interval by video; null below two videos."""
     frames: int = 0
     """Frames that arrived."""
+    ingest_p50_s: float | None = None
     ingest_mean_s: float | None = None
     """Of one frame, from its JPEG: decoding, vision tower, and its share of extending the prefix."""
-    ingest_p95_s: float | None = None
+    ingest_cpu_s: float | None = None
+    """Processor seconds of one frame, mean: other work on the machine moves it little."""
     answer_p50_s: float | None = None
     answer_p95_s: float | None = None
+    answer_cpu_s: float | None = None
+    """Processor seconds of one answer, mean."""
     reused: float | None = None
     """Share of prompt tokens that were computed before the question came."""
     cache_mb: float | None = None
-    """Largest prefix of one stream, MB; null where the model doesn't tell."""
+    """Largest prefix of one stream, MB; null where the model keeps none."""
 
 
 def cells_of(config: RunConfig, windows: Iterable[int], strides: Iterable[int | None]) -> list[Cell]:
@@ -101,43 +126,41 @@ def stride(
     cells: Sequence[Cell],
     grid: Grid,
     *,
-    told: Callable[[Found, int], None],
+    told: Callable[[Piece, int], None],
 ) -> list[Found]:
-    """Measure what is missing, and give all cells in order; `told(found, number)` after each one. Blocks."""
-    done = {found.cell: found for found in map(Found.model_validate, grid.done())}
-    for number, cell in enumerate(cells, start=1):
-        if cell not in done:
-            done[cell] = measured(config, plays, vlm, cell)
-            grid.add(done[cell].model_dump(mode="json"))
-        told(done[cell], number)
-    return [done[cell] for cell in cells]
+    """Measure what is missing, and give all cells in order; `told(piece, number)` after each piece. Blocks.
+
+    Raises `ConfigError` when nothing is asked that can be.
+    """
+    done = {(piece.video, piece.cell): piece for piece in map(Piece.model_validate, grid.done())}
+    for number, (play, cell) in enumerate(product(plays, cells), start=1):
+        key = play.number, cell
+        if key not in done:
+            done[key] = measured(config, play, vlm, cell)
+            grid.add(done[key].model_dump(mode="json"))
+        told(done[key], number)
+    return [_found(cell, [done[play.number, cell] for play in plays]) for cell in cells]
 
 
-def measured(config: RunConfig, plays: Sequence[Play], vlm: Vlm, cell: Cell) -> Found:
-    """One cell; an error of the model or a video is what it came to."""
-    watch = _Watch(cell.applied(config), vlm)
+def measured(config: RunConfig, play: Play, vlm: Vlm, cell: Cell) -> Piece:
+    """One cell on one video; an error of the model or of the video is what it came to."""
+    watch = _Watch(cell.applied(config), vlm, Piece(cell=cell, video=play.number))
     try:
-        for play in plays:
-            watch.play(play)
+        return watch.play(play)
     except DsbError as error:
-        return Found(cell=cell, error=str(error))
-    return watch.found(cell)
+        return Piece(cell=cell, video=play.number, error=str(error))
 
 
 class _Watch:
-    """Plays videos one after the other, and takes the times."""
+    """Plays one video, and takes the times."""
 
-    def __init__(self, config: RunConfig, vlm: Vlm) -> None:
+    def __init__(self, config: RunConfig, vlm: Vlm, piece: Piece) -> None:
         self._profile, self._rules, self._vlm = config.profile(), rules_of(config), vlm
-        self._ingest: list[float] = []
-        self._latency: list[float] = []
-        self._drafts: list[Draft] = []
-        self._right: list[tuple[float, int]] = []
-        self._size = 0
+        self._piece = piece
 
-    def play(self, play: Play) -> None:
-        """Watch one video to its last question."""
-        opening = f"stride_{play.number}"
+    def play(self, play: Play) -> Piece:
+        """Watch it to its last question."""
+        opening, piece = f"stride_{play.number}", self._piece
         # The turns of a chain need the answers before them, and a standing question has no one time.
         play = play._replace(samples=tuple(sample for sample in play.samples if len(sample.turns) == 1))
         items = {item.key: item for item in items_of(play.samples, self._rules) if item.standing is None}
@@ -145,50 +168,61 @@ class _Watch:
         perceiver = Perceiver(self._vlm, self._profile, opening=opening, run="stride")
         for frame in frames(play.uri, self._profile.video):
             while due and due[0].ask_s < frame.t:
-                self._ask(perceiver, due.pop(0), items, play.number)
+                self._ask(perceiver, due[0], items[_key(due.pop(0))])
             if not due:
                 break
-            self._ingest.append(_timed(partial(_ingest, perceiver, frame))[0])
+            took = _timed(partial(_ingest, perceiver, frame))
+            piece.ingest_s.append(took.wall_s)
+            piece.ingest_cpu_s += took.cpu_s
             if isinstance(self._vlm, Prefills):
-                self._size = max(self._size, self._vlm.kept_bytes(opening))
+                piece.prefix_bytes = max(piece.prefix_bytes or 0, self._vlm.kept_bytes(opening))
         for asked in due:
-            self._ask(perceiver, asked, items, play.number)
+            self._ask(perceiver, asked, items[_key(asked)])
         perceiver.close()
+        return piece
 
-    def _ask(
-        self, perceiver: Perceiver, asked: AskedQuestion, items: dict[ItemKey, Item], video: int
-    ) -> None:
-        took, draft = _timed(partial(perceiver.answer, asked.question))
-        item = items[_key(asked)]
-        self._latency.append(took)
-        self._drafts.append(draft)
-        self._right.append((_judged(item, draft, self._rules), video))
+    def _ask(self, perceiver: Perceiver, asked: AskedQuestion, item: Item) -> None:
+        took, piece = _timed(partial(perceiver.answer, asked.question)), self._piece
+        draft: Draft = took.result
+        piece.latency_s.append(took.wall_s)
+        piece.latency_cpu_s += took.cpu_s
+        piece.answers.append(draft.raw)
+        piece.right.append(_judged(item, draft, self._rules))
+        piece.prompt_tokens += draft.usage.prompt_tokens
+        piece.reused_tokens += draft.usage.reused_tokens
 
-    def found(self, cell: Cell) -> Found:
-        """Everything together."""
-        if not self._drafts:
-            raise ConfigError(
-                "no question is asked once, at its time: take the parts realtime, reasoning or sequential"
-            )
-        tallies = np.array([(right, 1.0) for right, _ in self._right])
-        videos = np.array([video for _, video in self._right], dtype=np.int64)
-        score = estimated(of("accuracy", tallies, (0, 1), videos))
-        tokens = sum(draft.usage.prompt_tokens for draft in self._drafts)
-        return Found(
-            cell=cell,
-            asked=len(self._drafts),
-            answers=[draft.raw for draft in self._drafts],
-            accuracy=score.value,
-            low=score.low,
-            high=score.high,
-            frames=len(self._ingest),
-            ingest_mean_s=float(np.mean(self._ingest)),
-            ingest_p95_s=float(np.percentile(self._ingest, 95)),
-            answer_p50_s=float(np.percentile(self._latency, 50)),
-            answer_p95_s=float(np.percentile(self._latency, 95)),
-            reused=sum(draft.usage.reused_tokens for draft in self._drafts) / tokens if tokens else None,
-            cache_mb=self._size / 1e6 if isinstance(self._vlm, Prefills) else None,
+
+def _found(cell: Cell, pieces: Sequence[Piece]) -> Found:
+    if error := next((piece.error for piece in pieces if piece.error), ""):
+        return Found(cell=cell, error=error)
+    ingest = [value for piece in pieces for value in piece.ingest_s]
+    latency = [value for piece in pieces for value in piece.latency_s]
+    if not latency:
+        raise ConfigError(
+            "no question is asked once, at its time: take the parts realtime, reasoning or clue"
         )
+    rows = [(right, 1.0, piece.video) for piece in pieces for right in piece.right]
+    table = np.array(rows)
+    score = estimated(of("accuracy", table[:, :2], (0, 1), table[:, 2].astype(np.int64)))
+    tokens = sum(piece.prompt_tokens for piece in pieces)
+    sizes = [piece.prefix_bytes for piece in pieces if piece.prefix_bytes is not None]
+    return Found(
+        cell=cell,
+        asked=len(latency),
+        answers=[answer for piece in pieces for answer in piece.answers],
+        accuracy=score.value,
+        low=score.low,
+        high=score.high,
+        frames=len(ingest),
+        ingest_p50_s=float(np.median(ingest)),
+        ingest_mean_s=float(np.mean(ingest)),
+        ingest_cpu_s=sum(piece.ingest_cpu_s for piece in pieces) / len(ingest),
+        answer_p50_s=float(np.median(latency)),
+        answer_p95_s=float(np.percentile(latency, 95)),
+        answer_cpu_s=sum(piece.latency_cpu_s for piece in pieces) / len(latency),
+        reused=sum(piece.reused_tokens for piece in pieces) / tokens if tokens else None,
+        cache_mb=max(sizes) / 1e6 if sizes else None,
+    )
 
 
 def _key(asked: AskedQuestion) -> ItemKey:
@@ -206,7 +240,13 @@ def _ingest(perceiver: Perceiver, frame: Frame) -> None:
     perceiver.prefill()
 
 
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    started = time.perf_counter()
+class _Took(NamedTuple):
+    result: Any
+    wall_s: float
+    cpu_s: float
+
+
+def _timed(call: Callable[[], Any]) -> _Took:
+    started, cpu = time.perf_counter(), time.process_time()
     result = call()
-    return time.perf_counter() - started, result
+    return _Took(result, time.perf_counter() - started, time.process_time() - cpu)

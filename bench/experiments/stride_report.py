@@ -14,10 +14,11 @@ from bench.report.words import percent
 __all__ = ["HEADING", "rows", "write_tables"]
 
 HEADING = (
-    "window", "hop", "stride", "asked", "accuracy", "95 % interval", "changed", "ingest ms", "p95",
-    "answer ms", "p95", "reused", "cache MB",
+    "window", "hop", "stride", "asked", "accuracy", "95 % interval", "changed", "ingest ms", "cpu",
+    "answer ms", "p95", "cpu", "reused", "cache MB",
 )  # fmt: skip
-"""`changed`: answers that are others than without reuse; ingest by frame (mean, p95), answers p50 and p95."""
+"""`changed`: answers that are others than without reuse. Ingest of a frame: mean, and mean of processor time; answers:
+median, p95, and mean of processor time."""
 
 
 def rows(found: Sequence[Found]) -> list[tuple[str, ...]]:
@@ -38,10 +39,15 @@ def _row(one: Found, plain: Sequence[str] | None) -> tuple[str, ...]:
         percent(one.accuracy),
         interval,
         "–" if plain is None else str(_changed(plain, one.answers)),
-        *(_ms(value) for value in (one.ingest_mean_s, one.ingest_p95_s, one.answer_p50_s, one.answer_p95_s)),
+        *(_ms(value) for value in _times(one)),
         percent(one.reused),
         "–" if one.cache_mb is None else f"{one.cache_mb:.1f}",
     )
+
+
+def _times(one: Found) -> tuple[float | None, ...]:
+    ingest = (one.ingest_mean_s, one.ingest_cpu_s)
+    return (*ingest, one.answer_p50_s, one.answer_p95_s, one.answer_cpu_s)
 
 
 def _changed(plain: Sequence[str], answers: Sequence[str]) -> int:

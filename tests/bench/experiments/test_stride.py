@@ -16,12 +16,13 @@ from bench.experiments import Cell, Found, Grid, cells_of, measured, plot, rows,
 from bench.run.config import RunConfig
 from bench.run.plan import plan
 from shared.errors import ConfigError
-from shared.vlm import ModelSpec, load_vlm
+from shared.vlm import ModelSpec, Prefills, load_vlm
 
 PLAIN = Found(cell=Cell(frames=4, hop=1, stride=None), asked=3, answers=["A", "B", "C"], accuracy=1.0)
 REUSED = Found(
     cell=Cell(frames=4, hop=1, stride=2), asked=3, answers=["A", "B", "D"], accuracy=2 / 3, low=0.5, high=0.8,
-    frames=9, ingest_mean_s=0.012, ingest_p95_s=0.02, answer_p50_s=0.003, answer_p95_s=0.004, reused=0.75,
+    frames=9, ingest_mean_s=0.012, ingest_cpu_s=0.02, answer_p50_s=0.003, answer_p95_s=0.004,
+    answer_cpu_s=0.005, reused=0.75,
     cache_mb=1.5,
 )  # fmt: skip
 BROKEN = Found(cell=Cell(frames=99, hop=33, stride=2), error="prompt of 9000 tokens | too long")
@@ -58,18 +59,29 @@ def test_a_cell_sets_window_and_reuse_and_nothing_else() -> None:
     assert reused.video == base.profile().video
 
 
-def test_cells_are_measured_once_and_an_experiment_goes_on(data: Dataset, tmp_path: Path) -> None:
+def test_each_measurement_is_made_once_and_an_experiment_goes_on(data: Dataset, tmp_path: Path) -> None:
     first = ran(data, tmp_path, "--windows", "4", "--strides", "none")
     assert first.exit_code == 0, first.output
-    kept = (tmp_path / "cells.jsonl").read_bytes()
+    kept = (tmp_path / "pieces.jsonl").read_bytes()
     second = ran(data, tmp_path, "--windows", "4", "--strides", "none,2")
     assert second.exit_code == 0, second.output
-    now = (tmp_path / "cells.jsonl").read_bytes()
+    now = (tmp_path / "pieces.jsonl").read_bytes()
     assert now.startswith(kept)
     assert [json.loads(line)["cell"]["stride"] for line in now.splitlines()] == [None, 2]
-    assert "2 of 2: window 4, stride 2: accuracy" in second.output
+    assert "2 of 2: video 0, window 4, stride 2: " in second.output
     held = list(csv.DictReader((tmp_path / "stride.csv").open()))
     assert [(row["asked"], row["stride"]) for row in held] == [("3", ""), ("3", "2")]
+
+
+def test_a_prefix_that_is_computed_ahead_is_reused_and_changes_no_answer(data: Dataset) -> None:
+    vlm = load_vlm(ModelSpec(path="tiny-s1"))
+    [play] = plan(data)
+    plain, ahead = (measured(RunConfig(), play, vlm, Cell(frames=6, hop=2, stride=n)) for n in (None, 2))
+    assert plain.answers == ahead.answers
+    assert (plain.reused_tokens, plain.prefix_bytes) == (0, 0)
+    assert ahead.reused_tokens > ahead.prompt_tokens / 4
+    assert isinstance(vlm, Prefills)
+    assert vlm.kept_bytes("stride_0") == 0
 
 
 def test_a_folder_with_another_experiment_is_refused(data: Dataset, tmp_path: Path) -> None:
@@ -81,11 +93,11 @@ def test_a_folder_with_another_experiment_is_refused(data: Dataset, tmp_path: Pa
 
 def test_a_cell_that_cannot_be_measured_says_why_in_one_line(data: Dataset) -> None:
     vlm = load_vlm(ModelSpec(path="tiny-s1"))
-    plays = [play._replace(uri="gone.mp4") for play in plan(data)]
-    found = measured(RunConfig(), plays, vlm, Cell(frames=4, hop=1, stride=None))
-    assert "gone.mp4" in found.error
-    assert "\n" not in found.error
-    assert found.accuracy is None
+    [play] = plan(data)
+    piece = measured(RunConfig(), play._replace(uri="gone.mp4"), vlm, Cell(frames=4, hop=1, stride=None))
+    assert "gone.mp4" in piece.error
+    assert "\n" not in piece.error
+    assert piece.right == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(
 def test_a_line_that_was_torn_is_measured_again(tmp_path: Path) -> None:
     grid = Grid(tmp_path, {"a": 1})
     grid.add({"cell": 1})
-    with (tmp_path / "cells.jsonl").open("a") as file:
+    with (tmp_path / "pieces.jsonl").open("a") as file:
         file.write('{"cell": 2')
     grid.add({"cell": 3})
     assert [cell["cell"] for cell in Grid(tmp_path, {"a": 1}).done()] == [1, 3]
@@ -120,7 +132,7 @@ def test_the_table_counts_answers_that_a_stride_changed_and_says_why_a_cell_is_e
     plain, reused, broken = rows([PLAIN, REUSED, BROKEN])
     assert plain[2:7] == ("none", "3", "100.0 %", "–", "0")
     assert reused[2:] == (
-        "2", "3", "66.7 %", "[50.0, 80.0]", "1", "12.0", "20.0", "3.0", "4.0", "75.0 %", "1.5",
+        "2", "3", "66.7 %", "[50.0, 80.0]", "1", "12.0", "20.0", "3.0", "4.0", "5.0", "75.0 %", "1.5",
     )  # fmt: skip
     assert broken == ("99", "33", "2", "prompt of 9000 tokens | too long")
 

@@ -11,6 +11,7 @@ from bench.run.config import RunConfig, config_of
 from bench.run.folder import RunFolder
 from bench.run.preparing import Prepared, prepare
 from shared.errors import ConfigError
+from shared.routing import is_plain
 from shared.vlm.providers import PROVIDERS
 
 __all__ = ["STATE", "begin", "check", "gone_on_with", "place_of"]
@@ -28,6 +29,11 @@ def check(config: RunConfig) -> RunConfig:
         )
     if config.stream.mode == "live":
         raise ConfigError("stream.mode is 'live', and a batch has no clock: use `dsb run`, or another mode")
+    if not is_plain(config.system.route):
+        raise ConfigError(
+            f"system.route is {config.system.route!r}, which decides question by question while it runs: "
+            "ask `both` by batch, and replay the router on that run"
+        )
     source = config.memory.source
     if source != "s1" and config.memory.recall().reads and "s1" in batched(config):
         raise ConfigError(

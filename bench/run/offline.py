@@ -134,15 +134,23 @@ class Offline:
     ) -> Answer:
         """Answer one question, or one tick of a standing one, on one path; a failure is an answer, too."""
         # Ticks come by the dozen: they share one pass over the source.
-        afresh = question.standing is None and not self._once
-        past = self._decode(question.t_ask) if afresh else self._prefix(question.t_ask)
+        past = self._prefix(question.t_ask) if question.standing else self._decode(question.t_ask)
         return self._final(question, path, stamp, past, n=n, spoke=spoke)
 
     def _decode(self, t_ask: float) -> list[Frame] | DsbError:
+        if self._once:
+            return self._looked_up(t_ask)
         try:
             return seen(self._uri, self._profile, t_ask)
         except DsbError as error:
             return error
+
+    def _looked_up(self, t_ask: float) -> list[Frame] | DsbError:
+        """What `seen` would give, out of one pass."""
+        whole = self._whole()
+        if whole.error is not None and all(frame.t < t_ask for frame in whole.frames):
+            return whole.error
+        return [frame for frame in whole.frames if frame.t <= t_ask]
 
     def _prefix(self, t: float) -> list[Frame] | DsbError:
         whole = self._whole()

@@ -109,6 +109,7 @@ def test_no_key_is_in_any_file_of_a_run(server: BatchServer, tmp_path: Path) -> 
             {"model": {system: {"backend": "llava", "path": f"tiny-{system}"} for system in ("s1", "s2")}},
             "neither model is a provider's",
         ),
+        ({"system": {"route": "cascade"}}, "system.route is 'cascade', which decides question by question"),
         (
             {"memory": {"enabled": True, "source": "wrong-video"}},
             "memory.source is 'wrong-video', whose notes are written before anything is asked",
@@ -123,3 +124,16 @@ def test_what_can_not_be_asked_by_batch_is_refused_before_anything_is_sent(
         batch_kit.batch_run(asked)
     assert not openai.batches
     assert not (tmp_path / "runs").exists()
+
+
+def test_questions_behind_a_break_in_the_video_are_errors_and_are_not_sent(
+    openai: BatchServer, tmp_path: Path
+) -> None:
+    samples = batch_kit.choices(tmp_path, 6)
+    (tmp_path / "frames" / "4.jpg").write_bytes(b"no picture")
+    asked = batch_kit.config(tmp_path, samples, "openai", openai.base_url, system={"route": "force-s2"})
+    run, folder, _ = batch_kit.batch_run(asked)
+    batch_kit.to_the_end(run)
+    # Asked at 2, 3 … 7 s; the frame of 4 s can't be read.
+    assert [record.status for record in folder.records()] == ["ok", "ok", "error", "error", "error", "error"]
+    assert sum(openai.paid.values()) == 2

@@ -7,7 +7,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from shared.vlm import ModelSpec
+from shared.vlm.providers.batch import batch_price
 from shared.vlm.providers.limits import Limiter
+from shared.vlm.providers.openai_chat import body_of
 from shared.vlm.providers.prices import estimate, image_tokens, price_of, table_date
 from shared.vlm.providers.wire import Request, label_probs, one_line
 
@@ -96,3 +98,19 @@ def test_keys_that_a_provider_quotes_are_hidden() -> None:
 def test_an_address_holds_no_credentials() -> None:
     with pytest.raises(ValidationError):
         ModelSpec(base_url="http://me:secret@host/v1")
+
+
+def test_openai_itself_is_told_the_newer_name_of_a_limit_and_others_the_older() -> None:
+    asked = Request("system", ("What?",), 20)
+    own, other = ({"backend": "openai", "path": "m"}, {"base_url": "http://127.0.0.1:1/v1"})
+    bodies = [body_of(ModelSpec.model_validate(told), asked) for told in (own, own | other)]
+    assert [{key for key in body if "max" in key} for body in bodies] == [
+        {"max_completion_tokens"},
+        {"max_tokens"},
+    ]
+
+
+@pytest.mark.parametrize("backend", ["openai", "anthropic", "google"])
+def test_a_batch_costs_half_of_what_its_requests_cost_at_once(backend: str) -> None:
+    spec = ModelSpec.model_validate({"backend": backend, "path": "m", "price": [2.0, 8.0]})
+    assert batch_price(spec) == (1.0, 4.0)

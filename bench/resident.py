@@ -1,4 +1,4 @@
-"""How much memory the processes of an embedded stack hold, looked at again and again."""
+"""How much memory the processes of an embedded stack hold, looked at again and again, and what they compute."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Resident:
         self._names = [*stack.names(), _BENCH]
         self._times: list[float] = []
         self._sizes: dict[str, list[float]] = {name: [] for name in self._names}
+        self._cpu: dict[str, list[float]] = {name: [] for name in self._names}
 
     @staticmethod
     def every_s(minutes: float) -> float:
@@ -40,7 +41,9 @@ class Resident:
         self._times.append(now)
         for name, sizes in self._sizes.items():
             pids = [os.getpid()] if name == _BENCH else self._stack.pids(name)
-            sizes.append(sum(_size(pid) for pid in pids) / 1e6)
+            used = [_used(pid) for pid in pids]
+            sizes.append(sum(size for size, _ in used) / 1e6)
+            self._cpu[name].append(sum(cpu for _, cpu in used))
 
     def heading(self) -> str:
         """Names, in columns as wide as `row`."""
@@ -60,7 +63,7 @@ class Resident:
         return count
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """By process: first, last and largest size, and the slope in MB an hour once it had settled."""
+        """By process: first, last and largest size, the slope in MB an hour once it had settled, and cores in use."""
         start = _SETTLED * self._times[-1]
         first = next(i for i, t in enumerate(self._times) if t >= start)
         hours = [t / 3600 for t in self._times[first:]]
@@ -75,13 +78,17 @@ class Resident:
                 "slope_mb_h": round(line.slope, 3),
                 "error_mb_h": error,
                 "from_min": round(start / 60, 1),
+                "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
                 "starts": self._stack.starts(name) if name != _BENCH else 1,
             }
         return found
 
 
-def _size(pid: int) -> int:
+def _used(pid: int) -> tuple[int, float]:
+    """Bytes that a process holds, and processor seconds that it has used."""
     try:
-        return int(psutil.Process(pid).memory_info().rss)
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return int(process.memory_info().rss), times.user + times.system
     except psutil.NoSuchProcess:  # it has just ended; the stack starts it again, and `starts` tells
-        return 0
+        return 0, 0.0

@@ -171,7 +171,8 @@ def main() -> None:
     for name, one in found["rss"].items():
         print(
             f"{name:10} {one['first_mb']:7.1f} MB at first, {one['last_mb']:7.1f} at last; "
-            f"slope {one['slope_mb_h']:+} ± {one['error_mb_h']} MB/h after {one['from_min']:g} min"
+            f"slope {one['slope_mb_h']:+} ± {one['error_mb_h']} MB/h after {one['from_min']:g} min; "
+            f"{one['cores']:.2f} cores"
         )
     print(json.dumps(found))
 

@@ -53,4 +53,5 @@ def test_one_stream_is_followed_and_one_too_many_is_refused_in_one_line() -> Non
     assert found["refusal"] == "no room on s1: add workers or ask less often"
     assert found["frames_encoded"] + found["frames_dropped"] > 0
     assert found["asked"] > 0
+    assert found["rss"]["s1-1"]["cores"] > 0
     assert set(found["rss"]) == {"nats", "reader-1", "router-1", "s1-1", "memory-1", "bench"}

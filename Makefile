@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -90,6 +90,9 @@ bench-data: $(READY) ## what a set of 100,000 turns takes to import, check, coun
 
 bench-score: $(READY) ## what a run of a million records takes to score, beside json.loads (several minutes)
 	@$(BIN)/python -m bench.bigdata score $(ARGS)
+
+bench-tiny: $(READY) ## what training the two small models costs, from a few steps of each stage
+	@$(BIN)/python -m bench.tiny.cost $(ARGS)
 
 soak-s1: $(READY) ## half an hour of live video through S1: drops, age of frames, memory and its slope (ARGS='--streams all --minutes 5')
 	@$(BIN)/python -m bench.soak $(ARGS)

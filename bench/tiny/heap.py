@@ -10,10 +10,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENAS = -1, -3, -8
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc's allocator not to hand memory back; nothing happens where there is another one.
-
-    Without it, about a sixth of a training step is spent on pages that the kernel takes and gives again.
-    """
+    """Ask glibc's allocator not to hand memory back to the kernel; nothing happens where there is another one."""
     allocator = getattr(ctypes.CDLL(None), "mallopt", None)
     if allocator is None:
         return

@@ -26,7 +26,7 @@ from bench.tiny.lessons import Lesson, Teacher
 from bench.tiny.muon import Muon
 from bench.tiny.packed import Packed, pack, scores
 
-__all__ = ["Batch", "Course", "collate", "learn", "run_batch"]
+__all__ = ["Batch", "Course", "Workers", "collate", "learn", "run_batch"]
 
 PROMOTE_EVERY = 25
 WEIGHTS = {
@@ -111,13 +111,13 @@ class _Done(NamedTuple):
     said: Tensor
 
 
-class _Workers:
+class Workers:
     """Works through the shares of a batch; the sum doesn't depend on how many threads there are."""
 
     def __init__(
         self, model: LlavaForConditionalGeneration, teacher: Teacher, pool: ThreadPoolExecutor
     ) -> None:
-        self._model, self._teacher, self._pool = model, teacher, pool
+        self._model, self.teacher, self._pool = model, teacher, pool
         self.weights = [p for n, p in model.named_parameters() if "vision_tower" not in n]
         self._layers = depth(model)
 
@@ -132,11 +132,11 @@ class _Workers:
         return sum(d.loss for d in done), batches, done
 
     def _work(self, batch: Batch, weight: float, even: int) -> _Done:
-        said, letters = run_batch(self._model, batch, self._teacher.image)
+        said, letters = run_batch(self._model, batch, self.teacher.image)
         each = F.cross_entropy(said, batch.t_word, reduction="none") * batch.t_weight
         loss = each.sum() / weight
         if batch.even:
-            loss = loss - 0.2 * F.log_softmax(letters, -1)[:, self._teacher.letters].mean(1).sum() / even
+            loss = loss - 0.2 * F.log_softmax(letters, -1)[:, self.teacher.letters].mean(1).sum() / even
         grads = torch.autograd.grad(loss, self.weights, materialize_grads=True)
         return _Done(loss.item(), grads, said.detach().argmax(-1))
 
@@ -190,12 +190,12 @@ def learn(
     """Train in place; a checkpoint of the same course is taken up where it was left."""
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         _learn(
-            _Workers(model, teacher, pool), model, rows, teacher, course, checkpoint, progress, save_every_s
+            Workers(model, teacher, pool), model, rows, teacher, course, checkpoint, progress, save_every_s
         )
 
 
 def _learn(
-    workers: _Workers,
+    workers: Workers,
     model: LlavaForConditionalGeneration,
     rows: Tensor,
     teacher: Teacher,

@@ -30,7 +30,7 @@ from bench.tiny.vision import frame_rows, train_vision
 from shared.errors import ConfigError
 from shared.video.synth import Scene
 
-__all__ = ["FULL", "MODELS", "QUICK", "Plan", "train"]
+__all__ = ["FULL", "MODELS", "QUICK", "Plan", "courses", "train"]
 
 MODELS = ("tiny-s1", "tiny-s2")
 Progress = Callable[[str], None]
@@ -109,7 +109,7 @@ def train(
     model.load_state_dict(ground.vision)
     for name in MODELS[: 1 + max(map(MODELS.index, models), default=0)]:
         teacher = MemoryTeacher(ground.scenes, seed=seed + MODELS.index(name))
-        for course in _courses(name, plan):
+        for course in courses(name, plan):
             path = work / f"{course.name}.pt"
             learn(model, ground.rows, teacher, course, checkpoint=path, progress=progress, threads=threads)
         if name in models:
@@ -178,7 +178,8 @@ def _slow_exam(teacher: MemoryTeacher) -> Lesson:
     return teacher.slow(2)
 
 
-def _courses(name: str, plan: Plan) -> list[Course]:
+def courses(name: str, plan: Plan) -> list[Course]:
+    """The stretches of training that end in a model; the second one goes on from the first."""
     if name == "tiny-s1":
         return [
             Course(name, plan.fast_steps, plan.rate, _fast_lesson, batch=plan.fast_batch),

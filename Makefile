@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -99,6 +99,9 @@ soak-s1: $(READY) ## half an hour of live video through S1: drops, age of frames
 
 bench-memory: $(READY) ## what a memory of a million notes costs: search, upsert and recall, in process and as a service
 	@$(BIN)/python -m bench.memory.cost $(ARGS)
+
+bench-replay: $(READY) ## what replaying 50 routing policies on 100,000 paired questions takes
+	@$(BIN)/python -m bench.replaybench $(ARGS)
 
 clean: ## remove the environment and the caches
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -49,3 +49,44 @@ def simulate(
     from bench.cli.routing import show_simulation
 
     show_simulation(run, policies or list(_USUAL), part or [], cost, curves=curves, as_json=as_json)
+
+
+@app.command("train")
+def train(
+    runs: Annotated[list[str], typer.Argument(help="Folders of runs with --route both.", show_default=False)],
+    out: Annotated[str, typer.Option(help="The policy file to write.", show_default=False)],
+    kind: Annotated[
+        str, typer.Option(help="learned (a classifier), or semantic (the threshold of prototypes).")
+    ] = "learned",
+    price: Annotated[
+        float, typer.Option("--lambda", min=0.0, help="What S2's extra cost is worth, in accuracy.")
+    ] = 0.1,
+    part: Parts = None,
+    cost: Cost = "seconds",
+    seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
+) -> None:
+    """Fit a policy on paired runs, checked on videos that it did not see, and write it to a file.
+
+    Example: dsb route train runs/other --out router.json, then dsb run my.yaml --route learned:router.json
+    """
+    from bench.cli.routing import train_policy
+
+    train_policy(runs, out, kind, part or [], cost, price=price, seed=seed)
+
+
+@app.command("misroutes")
+def misroutes(
+    run: Run,
+    policy: Policy = "rule",
+    part: Parts = None,
+    cost: Cost = "seconds",
+    examples: Annotated[int, typer.Option(min=0, help="Questions shown of each kind.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """What a policy did wrong on a paired run: missed, harmful and wasted questions, with examples of each.
+
+    Example: dsb route misroutes runs/mine --policy semantic --examples 5
+    """
+    from bench.cli.routing import show_misroutes
+
+    show_misroutes(run, policy, part or [], cost, examples=examples, as_json=as_json)

@@ -11,14 +11,19 @@ import typer
 
 from bench.data.schema import Part
 from bench.files import open_atomic
-from bench.report.routing import curves_csv, print_replayed
+from bench.report.routing import curves_csv, print_misroutes, print_replayed
+from bench.report.words import percent
+from bench.routing.misroutes import misroutes
 from bench.routing.paired import CostUnit, Paired, paired
 from bench.routing.replay import replay
 from bench.routing.results import results
 from bench.run.folder import RunFolder
 from shared.errors import ConfigError
 
-__all__ = ["show_simulation"]
+__all__ = ["show_misroutes", "show_simulation", "train_policy"]
+
+
+_KINDS = ("learned", "semantic")
 
 
 def show_simulation(
@@ -34,6 +39,50 @@ def show_simulation(
         typer.echo(json.dumps([item.model_dump(mode="json") for item in found], indent=1))
     else:
         print_replayed(found)
+
+
+def train_policy(
+    runs: Sequence[str],
+    out: str,
+    kind: str,
+    parts: Sequence[str],
+    cost: str,
+    *,
+    price: float,
+    seed: int,
+) -> None:
+    """Fit, write the file, and say what it will do."""
+    from bench.routing.train import fit_learned, fit_semantic, joined
+
+    if kind not in _KINDS:
+        raise ConfigError(f"--kind {kind!r}: choose one of {', '.join(_KINDS)}")
+    table = joined([_table(run, parts, cost) for run in runs])
+    fitted = (
+        fit_learned(table, price=price, seed=seed) if kind == "learned" else fit_semantic(table, price=price)
+    )
+    with open_atomic(Path(out)) as file:
+        file.write(fitted.file.model_dump_json(by_alias=True, indent=1).encode() + b"\n")
+    said = fitted.file.trained
+    text = f"{out}: fitted on {said['questions']} questions of {said['videos']} videos; on unseen ones "
+    if kind == "semantic":
+        text = f"{out}: threshold fitted on {said['questions']} questions of {said['videos']} videos; there "
+    error = "" if fitted.error is None else f", calibration error {fitted.error:.3f}"
+    typer.echo(
+        f"{text}{percent(fitted.accuracy)} right with {percent(fitted.rho)} on S2 "
+        f"(S1 {percent(said['s1'])}, S2 {percent(said['s2'])}){error}; use it as {kind}:{out}"
+    )
+
+
+def show_misroutes(
+    run: str, policy: str, parts: Sequence[str], cost: str, *, examples: int, as_json: bool
+) -> None:
+    """Replay one policy and show where it went wrong."""
+    table = _table(run, parts, cost)
+    found = misroutes(table, replay(table, policy), examples=examples)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+    else:
+        print_misroutes(found)
 
 
 def _table(run: str, parts: Sequence[str], cost: str) -> Paired:

@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 from rich.box import SIMPLE_HEAD
@@ -14,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.report.words import interval, percent, signed
+from bench.routing.misroutes import Misroute, Misroutes
 from bench.routing.results import Replayed
 from bench.scoring.stats import Estimate
 
-__all__ = ["curves_csv", "print_replayed"]
+__all__ = ["curves_csv", "print_misroutes", "print_replayed"]
 
-_PLAIN_WIDTH = 130
+_PLAIN_WIDTH = 140
 _CELLS = ("both_right", "s1_only", "s2_only", "both_wrong", "missed", "harmful", "wasted")
 
 
@@ -51,6 +53,7 @@ def _decisions(found: Sequence[Replayed]) -> RenderableType:
         "accuracy",
         "95 % interval",
         "− S2",
+        "95 % interval",
         "lift",
         "95 % interval",
         "gap closed",
@@ -59,10 +62,10 @@ def _decisions(found: Sequence[Replayed]) -> RenderableType:
     table = _table(title, ("policy",), (*names, "cost"))
     for item in found:
         table.add_row(
-            item.policy,
+            _short(item.policy),
             percent(item.rho.value),
             *_with_interval(item.accuracy),
-            _points(item.over_s2),
+            *_with_interval(item.over_s2, plus=True),
             *_with_interval(item.lift, plus=True),
             *_with_interval(item.gap_closed),
             percent(item.cost_share.value),
@@ -90,7 +93,12 @@ def _curves(found: Sequence[Replayed]) -> RenderableType:
         regrets = (_three(None if at is None else at.value) for at in item.regret.values())
         numbers = (item.aiq, item.aiq_zero, item.auroc)
         table.add_row(
-            item.policy, *apgr, percent(item.cpt50), percent(item.cpt80), *map(_three, numbers), *regrets
+            _short(item.policy),
+            *apgr,
+            percent(item.cpt50),
+            percent(item.cpt80),
+            *map(_three, numbers),
+            *regrets,
         )
     return table
 
@@ -98,7 +106,7 @@ def _curves(found: Sequence[Replayed]) -> RenderableType:
 def _cells(found: Sequence[Replayed]) -> RenderableType:
     table = _table("cells, questions", ("policy",), tuple(name.replace("_", " ") for name in _CELLS))
     for item in found:
-        table.add_row(item.policy, *(str(getattr(item.cells, name)) for name in _CELLS))
+        table.add_row(_short(item.policy), *(str(getattr(item.cells, name)) for name in _CELLS))
     return table
 
 
@@ -120,10 +128,16 @@ def _remarks(found: Sequence[Replayed]) -> list[Text]:
     return [Text(line) for line in lines]
 
 
+def _short(policy: str) -> str:
+    """Without the folders of its file."""
+    name, colon, argument = policy.partition(":")
+    return f"{name}{colon}{Path(argument).name}"
+
+
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for name in left:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True)
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     return table
@@ -143,3 +157,30 @@ def _plain(value: Estimate) -> str:
 
 def _three(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def print_misroutes(found: Misroutes, *, file: IO[str] | None = None) -> None:
+    """Print cells by part, then examples of each mistake."""
+    stream = file or sys.stdout
+    names = tuple(name.replace("_", " ") for name in _CELLS)
+    table = _table(f"{found.policy}: {found.n} questions", ("part",), names)
+    for part, counts in (*found.by_part.items(), ("all", found.cells)):
+        table.add_row(part, *(str(getattr(counts, name)) for name in _CELLS))
+    lines: list[RenderableType] = [table]
+    told = {
+        "missed": "missed: only S2 is right, and S1 was asked",
+        "harmful": "harmful: only S1 is right, and S2's answer counts",
+        "wasted": "wasted: S2 was asked, and it made no difference",
+    }
+    for kind, title in told.items():
+        examples: tuple[Misroute, ...] = getattr(found, kind)
+        if examples:
+            lines += [Text(title), *(Text(_example(one)) for one in examples), Text("")]
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    Console(file=stream, width=width, highlight=False).print(Group(*lines))
+
+
+def _example(one: Misroute) -> str:
+    score = "" if one.score is None else f", score {one.score:.3f}"
+    where = f"{one.sample} turn {one.turn} probe {one.probe}"
+    return f"  {one.question!r} ({one.part}, {where}): S1 said {one.s1!r}, S2 {one.s2!r}{score}; {one.reason}"

@@ -18,7 +18,7 @@ from bench.data.schema import Part, Sample
 from bench.routing.metrics import Outcome
 from bench.run.config import RunConfig, config_of
 from bench.run.folder import RunFolder
-from bench.run.lines import ScoredLine, counted_lines
+from bench.run.lines import CacheLine, ScoredLine, counted_lines
 from bench.run.plan import plan, questions, states
 from bench.scoring.base import ItemKey
 from bench.scoring.book import Book
@@ -30,6 +30,7 @@ from bench.scoring.text import text_matcher
 from shared.errors import DataError
 from shared.messages import Path, Question, Status
 from shared.routing import First, StreamState
+from shared.routing.view import visible
 
 __all__ = ["CostUnit", "Paired", "Row", "Verdicts", "paired", "verdicts"]
 
@@ -60,6 +61,7 @@ class Row(NamedTuple):
     part: Part
     task: str
     question: Question
+    """As a policy sees it: without anything that could hold an answer, a part or an ability."""
     state: StreamState
     first: First
     """How S1's answer turned out."""
@@ -97,10 +99,15 @@ class Paired(NamedTuple):
         )
 
 
+class _Spent(CacheLine, frozen=True, gc=False):
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+
 class _Line(ScoredLine, frozen=True, gc=False):
     """A record, with what it spent."""
 
-    usage: dict[str, Any] = {}  # noqa: RUF012  # msgspec copies it for each object
+    usage: _Spent = _Spent()
 
 
 class Verdicts(NamedTuple):
@@ -196,7 +203,7 @@ def _row(
     return Row(
         key,
         *judged.parts[key],
-        asked.question,
+        visible(asked.question),
         asked.state,
         First(Status(one.status), one.confidence),
         asked.once,
@@ -233,9 +240,9 @@ def _cost(line: _Line, unit: CostUnit) -> float:
     if unit is CostUnit.LATENCY:
         return _number(line.latency_s)
     if unit is CostUnit.USD:
-        return _number(line.usage.get("cost_usd"))
+        return _number(line.usage.cost_usd)
     if unit is CostUnit.TOKENS:
-        spent = line.usage.get("prompt_tokens", 0) + line.usage.get("output_tokens", 0)
+        spent = line.usage.prompt_tokens + line.usage.output_tokens
         return float(spent) if spent else math.nan
     spent_s = sum(line.stages.get(stage, 0.0) for stage in _COMPUTE)
     return spent_s or math.nan

@@ -1,7 +1,8 @@
 """Replaying a policy on the paired table: the decisions that a live router would make, question by question.
 
-The same door (`shared.routing.Guard`) is used as in a run, with the same view of the question and the same state, so
-the decisions are the same. Nothing is run again but the policy.
+A policy meets the same view of the question and the same state as in a run, so the decisions are the same. Nothing is
+run again but the policy. Those of other packages pass the same door as in a run (`shared.routing.Guard`); built-in ones
+need no watching, and are asked without it until one fails.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import numpy as np
 
 from bench.routing.metrics import Chosen, chosen_at
 from bench.routing.paired import CostUnit, Paired, Row
+from bench.scoring.measures import Array
+from shared.errors import DsbError
 from shared.messages import Path
-from shared.routing import Guard, Routed, Staged, policy, route_name
+from shared.routing import Decision, Guard, Loads, Policy, Staged, is_trusted, policy, route_name
 
-__all__ = ["Replay", "decide", "oracle", "replay"]
+__all__ = ["Replay", "oracle", "replay"]
 
-_PRICED = (CostUnit.SECONDS, CostUnit.LATENCY)
+_TIMED = (CostUnit.SECONDS, CostUnit.LATENCY)
 
 
 class Replay(NamedTuple):
@@ -27,7 +30,7 @@ class Replay(NamedTuple):
 
     policy: str
     chosen: Chosen
-    decisions: Sequence[Routed]
+    decisions: Sequence[Decision]
     """One a row; empty for the oracle, which is no policy."""
     router_s: float
     """Mean wall-clock seconds of a decision."""
@@ -37,31 +40,29 @@ class Replay(NamedTuple):
     """Questions that were told answers of the path that this policy did not take: `dsb route rerun` asks them anew."""
 
 
+class _Made(NamedTuple):
+    decision: Decision
+    router_s: float
+    fallback: bool = False
+
+
 def replay(table: Paired, route: str) -> Replay:
     """Decide every question of the table by a route, or by `oracle`; raises `ConfigError`."""
     if route_name(route).name == "oracle":
         return oracle(table, route_name(route).number or 0.0)
-    policy(route)  # a route that can't be made is refused before anything is decided
-    guard = Guard(route)
-    started = time.perf_counter()
-    decisions = [decide(guard, row) for row in table.rows]
-    router_s = (time.perf_counter() - started) / len(table.rows)
-    s2 = np.array([Path.S2 in made.paths for made in decisions])
-    both = np.array([len(made.paths) > 1 for made in decisions])
-    scores = [made.stamp.score for made in decisions]
-    weighed = None if None in scores else np.array(scores, np.float64)
-    staged = isinstance(policy(route), Staged)
-    chosen = Chosen(s2, weighed, both, staged, _router_cost(table.unit, decisions, router_s))
-    fallbacks = sum(made.stamp.fallback for made in decisions)
+    made = policy(route)  # a route that can't be made is refused before anything is decided
+    decided = _trusted(made, table.rows) if is_trusted(route) else None
+    if decided is None:
+        guard = Guard(route)
+        decided = [_watched(guard, row) for row in table.rows]
+    decisions = [one.decision for one in decided]
+    router_s = sum(one.router_s for one in decided) / len(decided)
+    s2 = np.array([Path.S2 in one.paths for one in decisions])
+    both = np.array([len(one.paths) > 1 for one in decisions])
+    cost = _router_cost(table.unit, decisions, router_s)
+    chosen = Chosen(s2, _scores(decisions), both, isinstance(made, Staged), cost)
+    fallbacks = sum(one.fallback for one in decided)
     return Replay(route, chosen, decisions, router_s, fallbacks, mixed(table.rows, s2.tolist()))
-
-
-def decide(guard: Guard, row: Row) -> Routed:
-    """The whole decision on one question: a policy that wants to see S1's answer is shown the recorded one."""
-    made = guard.decide(row.question, row.state)
-    if made.then and row.once:
-        return guard.after(row.question, row.state, row.first)
-    return made
 
 
 def oracle(table: Paired, price: float = 0.0) -> Replay:
@@ -77,10 +78,47 @@ def mixed(rows: Sequence[Row], s2: Sequence[bool]) -> int:
     return sum(any(s2[at] != s2[place] for at in row.leans_on) for place, row in enumerate(rows))
 
 
-def _router_cost(unit: CostUnit, decisions: Sequence[Routed], router_s: float) -> float:
+def _trusted(made: Policy, rows: Sequence[Row]) -> list[_Made] | None:
+    """What a built-in policy decides; null when it fails anywhere, so that it is asked again under guard."""
+    try:
+        if isinstance(made, Loads):
+            made.load()
+        started = time.perf_counter()
+        decisions = [_decision(made, row) for row in rows]
+    except DsbError:
+        return None
+    each = (time.perf_counter() - started) / len(rows)
+    return [_Made(decision, each) for decision in decisions]
+
+
+def _decision(made: Policy, row: Row) -> Decision:
+    decision = made.decide(row.question, row.state)
+    if decision.then and row.once and isinstance(made, Staged):
+        return made.after(row.question, row.state, row.first)
+    return decision
+
+
+def _watched(guard: Guard, row: Row) -> _Made:
+    made = guard.decide(row.question, row.state)
+    took = made.stamp.router_s
+    if made.then and row.once:
+        made = guard.after(row.question, row.state, row.first)
+        took += made.stamp.router_s
+    stamp = made.stamp
+    return _Made(Decision(made.paths, stamp.score, stamp.reason, stamp.cost_usd), took, stamp.fallback)
+
+
+def _scores(decisions: Sequence[Decision]) -> Array | None:
+    """Null for a policy that never weighs; what it doesn't weigh counts as nothing that speaks for S2."""
+    if all(one.score is None for one in decisions):
+        return None
+    return np.array([one.score or 0.0 for one in decisions], np.float64)
+
+
+def _router_cost(unit: CostUnit, decisions: Sequence[Decision], router_s: float) -> float:
     """A decision's own mean cost, in the table's unit; tokens and calls of a router are not counted."""
-    if unit in _PRICED:
+    if unit in _TIMED:
         return router_s
     if unit is CostUnit.USD:
-        return sum(made.stamp.cost_usd or 0.0 for made in decisions) / len(decisions)
+        return sum(one.cost or 0.0 for one in decisions) / len(decisions)
     return 0.0

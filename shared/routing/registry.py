@@ -21,7 +21,7 @@ from shared.routing.fixed import Fixed, Random, load_pins
 from shared.routing.policy import Policy
 from shared.routing.rules import RulePolicy, load_rules, shipped_rules
 
-__all__ = ["GROUP", "REPLAY_ONLY", "RouteName", "is_plain", "names", "policy", "route_name"]
+__all__ = ["GROUP", "REPLAY_ONLY", "RouteName", "is_plain", "is_trusted", "names", "policy", "route_name"]
 
 GROUP = "dualstreambench.policies"
 REPLAY_ONLY = "oracle"
@@ -115,6 +115,11 @@ def names() -> list[str]:
 def is_plain(route: str) -> bool:
     """Whether the bench may decide it by itself; what else there is is decided by the router alone."""
     return route_name(route).name in _PLAIN
+
+
+def is_trusted(route: str) -> bool:
+    """Whether the policy is one of ours that no model or network can hold up."""
+    return route_name(route).name in {*_BUILT_IN} - {"llm"}
 
 
 def policy(route: str) -> Policy:

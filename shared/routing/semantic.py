@@ -48,16 +48,19 @@ class Semantic:
         self._threshold = file.threshold if threshold is None else threshold
 
     def load(self) -> None:
-        """Load the encoder; raises `ModelError`."""
-        shared_encoder(self._file.encoder)
+        """Load the encoder, and encode the prototypes; raises `ModelError`."""
+        self._nearnesses("What is there?")
 
     def decide(self, question: Question, state: StreamState) -> Decision:
         """S2 from the threshold on; raises `ModelError` when the encoder can't be loaded."""
-        vector = shared_encoder(self._file.encoder).encode(question.text)
-        first, second = (_nearness(vector, prototypes) for prototypes in self._prototypes)
+        first, second = self._nearnesses(question.text)
         score = round(min(1.0, max(0.0, 0.5 + (second - first) / 2)), 6)
         path = Path.S2 if score >= self._threshold else Path.S1
         return Decision((path,), score, f"like S1's {first:.2f}, like S2's {second:.2f}")
+
+    def _nearnesses(self, text: str) -> list[float]:
+        vector = shared_encoder(self._file.encoder).encode(text)
+        return [_nearness(vector, prototypes) for prototypes in self._prototypes]
 
     @cached_property
     def _prototypes(self) -> list[list[Vector]]:

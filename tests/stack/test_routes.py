@@ -64,8 +64,8 @@ def test_a_policy_decides_live_offline_and_in_replay_alike(
     for row, made in zip(table.rows, replayed.decisions, strict=True):
         records = recorded[row.key.sample, row.key.turn, row.key.probe]
         for record in records:
-            assert (record.routed, record.route_score) == (made.paths, made.stamp.score)
-            assert record.route_reason == made.stamp.reason
+            assert (record.routed, record.route_score) == (made.paths, made.score)
+            assert record.route_reason == made.reason
         assert {record.path for record in records} == set(made.paths)
 
 

@@ -8,7 +8,7 @@ the question's key; the others for the stream as S1's would be. Every note is in
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from bench.data import AskedQuestion
@@ -111,7 +111,9 @@ class Planter:
         if play.uri not in self._videos:
             every = self._config.memory.every_s
             found = list(frames(play.uri, self._config.video))
-            last: Mapping[int, Frame] = {tick_of(frame.t, every): frame for frame in found}
+            last = {tick_of(frame.t, every): frame for frame in found}
+            # A tick behind the last frame is none: S1 would write its note when stream time is there.
+            last = {tick: frame for tick, frame in last.items() if tick * every <= found[-1].t}
             # One video at a time is held, and the next one, which may be the wrong one.
             while len(self._videos) > 1:
                 self._videos.pop(next(iter(self._videos)))

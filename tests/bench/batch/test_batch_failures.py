@@ -49,16 +49,16 @@ def test_truncation_and_refusal_are_answers(server: BatchServer, tmp_path: Path)
 
 
 def test_what_goes_on_failing_is_given_up_and_recorded_as_an_error(
-    server: BatchServer, tmp_path: Path
+    openai: BatchServer, tmp_path: Path
 ) -> None:
-    server.fate = lambda batch, place: "500" if place == 0 else "ok"
-    run, folder, _ = batch_kit.batch_run(asked(server, tmp_path, 2))
+    openai.fate = lambda batch, place: "500" if place == 0 else "ok"
+    run, folder, _ = batch_kit.batch_run(asked(openai, tmp_path, 2))
     run.submit(attempts=2)
     batch_kit.to_the_end(run)
     first, second = folder.records()
     assert (first.status, second.status) == ("error", "ok")
     assert "failed in 2 batches, the limit of `--attempts` is 2" in first.error
-    assert len(server.batches) == 2
+    assert len(openai.batches) == 2
 
 
 def test_a_request_that_is_malformed_is_not_repeated(server: BatchServer, tmp_path: Path) -> None:
@@ -97,15 +97,15 @@ def test_results_that_arrive_torn_are_fetched_again_and_not_paid_again(
     assert (len(server.batches), set(server.paid.values())) == (1, {1})
 
 
-def test_a_second_call_hands_in_nothing_twice(server: BatchServer, tmp_path: Path) -> None:
-    server.hold = True
-    config = asked(server, tmp_path)
+def test_a_second_call_hands_in_nothing_twice(openai: BatchServer, tmp_path: Path) -> None:
+    openai.hold = True
+    config = asked(openai, tmp_path)
     for _ in range(2):
         run, folder, _ = batch_kit.batch_run(config)
         run.submit()
     batch_kit.again(folder).submit()
     assert not batch_kit.again(folder).collect()
-    assert len(server.batches) == 1
+    assert len(openai.batches) == 1
 
 
 def test_a_batch_whose_taking_was_not_heard_of_is_found_and_not_paid_again(
@@ -126,15 +126,15 @@ def test_a_provider_that_is_overloaded_is_asked_again(server: BatchServer, tmp_p
 
 
 def test_a_batch_that_is_refused_is_told_and_can_be_handed_in_later(
-    server: BatchServer, tmp_path: Path
+    openai: BatchServer, tmp_path: Path
 ) -> None:
-    server.refusals = [403]
-    run, folder, _ = batch_kit.batch_run(asked(server, tmp_path))
+    openai.refusals = [403]
+    run, folder, _ = batch_kit.batch_run(asked(openai, tmp_path))
     with pytest.raises(ModelError, match=r"answered 403.*check its key"):
         run.submit()
     assert [batch.stage for batch in run.state.batches] == [Stage.PLANNED]
     batch_kit.to_the_end(batch_kit.again(folder))
-    assert len(server.batches) == 1
+    assert len(openai.batches) == 1
 
 
 class Killed(BaseException):

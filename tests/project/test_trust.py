@@ -211,6 +211,17 @@ async def test_the_bench_collects_events_and_answers(trusted: str) -> None:
             assert await asyncio.wait_for(anext(answers), 5)
 
 
+async def test_the_bench_plants_lists_and_removes_notes(trusted: str) -> None:
+    async with buses(trusted, "bench", "memory") as (bench, memory):
+
+        async def take(request: Done, meta: Meta) -> Done:
+            return Done()
+
+        for subject in (subjects.MEM_UPSERT, subjects.MEM_LIST, subjects.MEM_FORGET):
+            await memory.serve(subject, Done, take, queue="memory")
+            assert (await bench.request(subject, Done(), Done)).ok
+
+
 async def test_the_bench_reads_dead_letters(trusted: str) -> None:
     async with buses(trusted, "bench", "s2") as (bench, s2):
         await s2.dead_letter(DeadLetter(service="s2", reason="test"))
@@ -230,6 +241,9 @@ FORBIDDEN = [
     ("s1", "$JS.API.CONSUMER.CREATE.DSB_S2_JOBS"),
     ("s2", "dsb.v1.answer.run_0_0.k.s1.final"),
     ("s2", "dsb.v1.mem.upsert"),
+    ("s2", "dsb.v1.mem.forget"),
+    ("s1", "dsb.v1.mem.forget"),
+    ("bench", "dsb.v1.mem.search"),
     ("s2", "$KV.dsb_owner.run_0_0"),
     ("s2", "$JS.API.CONSUMER.CREATE.DSB_S2_JOBS"),
     ("memory", "dsb.v1.answer.run_0_0.k.s2.final"),

@@ -15,10 +15,11 @@ from shared.messages import Path, Status
 
 pytestmark = pytest.mark.stack
 
-SOME = {"dataset__parts": ["reasoning"], "dataset__max_samples": 4, "system__route": "force-s2"}
+SOME = {"dataset__parts": ["reasoning"], "dataset__max_samples": 2, "system__route": "force-s2"}
 EVERYTHING: dict[str, Any] = {
     **SOME,
     "memory__mode": "both",
+    "memory__every_s": 3.0,
     "memory__writer": "on_change",
     "memory__k": 3,
     "memory__recent": 2,
@@ -49,7 +50,8 @@ def test_the_stack_remembers_as_offline_does(
     if name == "oracle":
         assert {record.gold_door for record in records} == {"evidence"}
     else:
-        assert max(len(record.frames_idx) for record in records) > kit.config().system.s2.frames
+        # Off the grid of the window, and not the newest: notes led there.
+        assert any(index % 5 for record in records for index in record.frames_idx[:-1])
 
 
 def test_a_memory_that_hangs_costs_notes_and_no_answer(kit: Kit, stack: Stack) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.run.records import Record
     from shared.errors import DsbError
     from shared.messages import Draft, Note, Option, Path, Question
-    from shared.routing import Decision, Policy, StreamState
+    from shared.routing import Decision, First, Policy, StreamState
     from shared.vlm import Choice, Generated, ModelSpec, PromptParts, Unit, Vlm
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Decision",
     "Draft",
     "DsbError",
+    "First",
     "Generated",
     "ModelSpec",
     "Note",
@@ -47,7 +48,7 @@ __all__ = [
 _HOMES = {
     "shared.errors": ("DsbError",),
     "shared.messages": ("Draft", "Note", "Option", "Path", "Question"),
-    "shared.routing": ("Decision", "Policy", "StreamState"),
+    "shared.routing": ("Decision", "First", "Policy", "StreamState"),
     "shared.vlm": ("Choice", "Generated", "ModelSpec", "PromptParts", "Unit", "Vlm"),
     "bench.data": ("Dataset", "Sample", "load_dataset"),
     "bench.run.config": ("RunConfig", "load_config"),

@@ -34,7 +34,9 @@ ModeOption = Annotated[
 RouteOption = Annotated[
     str | None,
     typer.Option(
-        help="Who answers: both, rule, force-s1, force-s2, or an installed policy.", rich_help_panel=_SHOW
+        help="Who answers: both, force-s1, force-s2, rule, random@0.5, semantic, cascade@0.7, learned:FILE, "
+        "llm:MODEL, or an installed policy.",
+        rich_help_panel=_SHOW,
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the statistics.", rich_help_panel=_SHOW)]

@@ -21,7 +21,7 @@ from bench.scoring.stats import Estimate
 
 __all__ = ["curves_csv", "print_misroutes", "print_replayed"]
 
-_PLAIN_WIDTH = 140
+_PLAIN_WIDTH = 130
 _CELLS = ("both_right", "s1_only", "s2_only", "both_wrong", "missed", "harmful", "wasted")
 
 
@@ -29,7 +29,7 @@ def print_replayed(found: Sequence[Replayed], *, file: IO[str] | None = None) ->
     """Print the tables to `file` (standard output)."""
     stream = file or sys.stdout
     width = None if stream.isatty() else _PLAIN_WIDTH
-    tables = [_decisions(found), _curves(found), _cells(found), *_remarks(found)]
+    tables = [_decisions(found), _lifts(found), _curves(found), _cells(found), *_remarks(found)]
     Console(file=stream, width=width, highlight=False).print(Group(*tables))
 
 
@@ -52,23 +52,35 @@ def _decisions(found: Sequence[Replayed]) -> RenderableType:
         "S2 share",
         "accuracy",
         "95 % interval",
+        "− S1",
         "− S2",
         "95 % interval",
-        "lift",
-        "95 % interval",
-        "gap closed",
+        "cost",
         "95 % interval",
     )
-    table = _table(title, ("policy",), (*names, "cost"))
+    table = _table(title, ("policy",), names)
     for item in found:
         table.add_row(
             _short(item.policy),
             percent(item.rho.value),
             *_with_interval(item.accuracy),
+            _points(item.over_s1),
             *_with_interval(item.over_s2, plus=True),
+            *_with_interval(item.cost_share),
+        )
+    return table
+
+
+def _lifts(found: Sequence[Replayed]) -> RenderableType:
+    names = ("lift", "95 % interval", "oracle", "gap closed", "95 % interval", "PGR")
+    table = _table("against random routing and the oracle at equal S2 share", ("policy",), names)
+    for item in found:
+        table.add_row(
+            _short(item.policy),
             *_with_interval(item.lift, plus=True),
+            percent(item.oracle),
             *_with_interval(item.gap_closed),
-            percent(item.cost_share.value),
+            percent(item.pgr),
         )
     return table
 

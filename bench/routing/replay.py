@@ -40,10 +40,10 @@ class Replay(NamedTuple):
     """Questions that were told answers of the path that this policy did not take: `dsb route rerun` asks them anew."""
 
 
-class _Made(NamedTuple):
-    decision: Decision
+class _Done(NamedTuple):
+    decisions: list[Decision]
     router_s: float
-    fallback: bool = False
+    fallbacks: int
 
 
 def replay(table: Paired, route: str) -> Replay:
@@ -51,18 +51,15 @@ def replay(table: Paired, route: str) -> Replay:
     if route_name(route).name == "oracle":
         return oracle(table, route_name(route).number or 0.0)
     made = policy(route)  # a route that can't be made is refused before anything is decided
-    decided = _trusted(made, table.rows) if is_trusted(route) else None
-    if decided is None:
-        guard = Guard(route)
-        decided = [_watched(guard, row) for row in table.rows]
-    decisions = [one.decision for one in decided]
-    router_s = sum(one.router_s for one in decided) / len(decided)
+    done = _trusted(made, table.rows) if is_trusted(route) else None
+    if done is None:
+        done = _watched(Guard(route), table.rows)
+    decisions = done.decisions
     s2 = np.array([Path.S2 in one.paths for one in decisions])
     both = np.array([len(one.paths) > 1 for one in decisions])
-    cost = _router_cost(table.unit, decisions, router_s)
+    cost = _router_cost(table.unit, decisions, done.router_s)
     chosen = Chosen(s2, _scores(decisions), both, isinstance(made, Staged), cost)
-    fallbacks = sum(one.fallback for one in decided)
-    return Replay(route, chosen, decisions, router_s, fallbacks, mixed(table.rows, s2.tolist()))
+    return Replay(route, chosen, decisions, done.router_s, done.fallbacks, mixed(table.rows, s2.tolist()))
 
 
 def oracle(table: Paired, price: float = 0.0) -> Replay:
@@ -75,37 +72,39 @@ def oracle(table: Paired, price: float = 0.0) -> Replay:
 
 def mixed(rows: Sequence[Row], s2: Sequence[bool]) -> int:
     """Questions that lean on an earlier turn which this policy put to the other path."""
-    return sum(any(s2[at] != s2[place] for at in row.leans_on) for place, row in enumerate(rows))
+    chains = ((place, row.leans_on) for place, row in enumerate(rows) if row.leans_on)
+    return sum(any(s2[at] != s2[place] for at in before) for place, before in chains)
 
 
-def _trusted(made: Policy, rows: Sequence[Row]) -> list[_Made] | None:
+def _trusted(made: Policy, rows: Sequence[Row]) -> _Done | None:
     """What a built-in policy decides; null when it fails anywhere, so that it is asked again under guard."""
     try:
         if isinstance(made, Loads):
             made.load()
         started = time.perf_counter()
-        decisions = [_decision(made, row) for row in rows]
+        decisions = [made.decide(row.question, row.state) for row in rows]
+        if isinstance(made, Staged):
+            decisions = [
+                made.after(row.question, row.state, row.first) if one.then and row.once else one
+                for one, row in zip(decisions, rows, strict=True)
+            ]
     except DsbError:
         return None
-    each = (time.perf_counter() - started) / len(rows)
-    return [_Made(decision, each) for decision in decisions]
+    return _Done(decisions, (time.perf_counter() - started) / len(rows), 0)
 
 
-def _decision(made: Policy, row: Row) -> Decision:
-    decision = made.decide(row.question, row.state)
-    if decision.then and row.once and isinstance(made, Staged):
-        return made.after(row.question, row.state, row.first)
-    return decision
-
-
-def _watched(guard: Guard, row: Row) -> _Made:
-    made = guard.decide(row.question, row.state)
-    took = made.stamp.router_s
-    if made.then and row.once:
-        made = guard.after(row.question, row.state, row.first)
+def _watched(guard: Guard, rows: Sequence[Row]) -> _Done:
+    decisions, took, fallbacks = [], 0.0, 0
+    for row in rows:
+        made = guard.decide(row.question, row.state)
         took += made.stamp.router_s
-    stamp = made.stamp
-    return _Made(Decision(made.paths, stamp.score, stamp.reason, stamp.cost_usd), took, stamp.fallback)
+        if made.then and row.once:
+            made = guard.after(row.question, row.state, row.first)
+            took += made.stamp.router_s
+        stamp = made.stamp
+        decisions.append(Decision(made.paths, stamp.score, stamp.reason, stamp.cost_usd))
+        fallbacks += stamp.fallback
+    return _Done(decisions, took / len(rows), fallbacks)
 
 
 def _scores(decisions: Sequence[Decision]) -> Array | None:

@@ -87,7 +87,7 @@ class SystemConfig(Section):
     s2: WindowSpec = WindowSpec(stride=5, newest=True)
     """The slow system's window: longer, and as many frames."""
     route: str = Route.BOTH.value
-    """`rule`, `force-s1`, `force-s2`, `both`, or an installed policy."""
+    """`both`, `force-s1`, `force-s2`, `rule`, … or an installed policy (docs/routing.md)."""
     answering: Literal["logits"] = "logits"
     """Choices are answered by their labels' logits, in one forward."""
     proactive: Literal["push", "poll"] = "push"

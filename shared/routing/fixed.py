@@ -16,6 +16,9 @@ from shared.routing.policy import Decision, StreamState
 __all__ = ["Fixed", "Pin", "PinFile", "Pinned", "Random", "load_pins"]
 
 
+_S1, _S2 = (Path.S1,), (Path.S2,)
+
+
 class Fixed:
     """Every question takes the same way."""
 
@@ -31,14 +34,14 @@ class Random:
     """A share `rho` of questions goes to S2, chosen by a hash of seed and key: the same ones on every machine."""
 
     def __init__(self, rho: float, seed: int) -> None:
-        self._rho, self._seed = rho, seed
+        self._rho, self._prefix = rho, f"{seed}\0".encode()
+        self._reason = f"drawn with share {rho:g}, seed {seed}"
 
     def decide(self, question: Question, state: StreamState) -> Decision:
         """S2 where the hash, as a number from 0 to 1, is below `rho`."""
-        digest = hashlib.sha256(f"{self._seed}\0{question.key}".encode()).digest()
+        digest = hashlib.sha256(self._prefix + question.key.encode()).digest()
         drawn = int.from_bytes(digest[:8], "big") / 2**64
-        path = Path.S2 if drawn < self._rho else Path.S1
-        return Decision((path,), round(1.0 - drawn, 9), f"drawn {drawn:.4f}, share {self._rho:g}")
+        return Decision(_S2 if drawn < self._rho else _S1, round(1.0 - drawn, 9), self._reason)
 
 
 class Pin(BaseModel):

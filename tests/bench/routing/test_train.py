@@ -104,5 +104,5 @@ def test_misroutes_show_the_surest_mistakes_of_each_kind() -> None:
     assert [one.question in PAST for one in found.missed] == [True, True]
     everything = misroutes(made, replay(made, "random@1"), examples=1)
     assert (everything.cells.harmful, len(everything.harmful)) == (4, 1)
-    assert everything.wasted[0].reason.startswith("drawn")
+    assert everything.wasted[0].reason == "drawn with share 1, seed 0"
     assert set(everything.by_part) == {"realtime"}

@@ -74,3 +74,18 @@ def backends(runs: Runs, form: Shown = Form.TERMINAL) -> None:
     from bench.run.folder import RunFolder
 
     write_sheets([backend_sheet(backends(RunFolder.open(run) for run in runs))], form)
+
+
+@app.command("memory")
+def memory(
+    ladder: Annotated[Path, typer.Argument(help="The folder of a `dsb memory ablate`.", show_default=False)],
+    form: Shown = Form.TERMINAL,
+) -> None:
+    """The memory ladder: what each condition is worth, and accuracy by the age of the evidence.
+
+    Example: dsb report memory runs/ladder --format markdown
+    """
+    from bench.memory import read_ladder, sheets
+    from bench.report.sheet import write_sheets
+
+    write_sheets(sheets(read_ladder(ladder)), form)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.memory.conditions import CONDITIONS, Condition
 from bench.memory.ladder import climb
 from bench.memory.measures import Ladder, Rung, measure
-from bench.memory.tables import sheets, write_ladder
+from bench.memory.tables import read_ladder, sheets, write_ladder
 
 __all__ = [
     "CONDITIONS",  # of the ladder, in their order
@@ -14,6 +14,7 @@ __all__ = [
     "Rung",  # one condition of it
     "climb",  # play every condition
     "measure",  # what was played
+    "read_ladder",  # what was measured
     "sheets",  # as tables
     "write_ladder",  # JSON, Markdown and CSV
 ]

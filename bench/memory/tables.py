@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from bench.files import write_atomic
+from pydantic import ValidationError
+
+from bench.files import read_json, write_atomic
 from bench.forms import Form
 from bench.memory.measures import Ladder, Rung
 from bench.report.sheet import Sheet, write_sheets
 from bench.scoring.stats import Estimate
+from shared.errors import DataError
 
-__all__ = ["sheets", "write_ladder"]
+__all__ = ["read_ladder", "sheets", "write_ladder"]
 
 _COLUMNS = (
     "condition",
@@ -44,6 +47,19 @@ def write_ladder(ladder: Ladder, out: Path) -> list[Path]:
         write_sheets(shown, form, file=text)
         write_atomic(path, text.getvalue().encode())
     return made
+
+
+def read_ladder(out: Path) -> Ladder:
+    """The ladder of a folder, as it was measured; raises `DataError`."""
+    file = out / "ladder.json"
+    remedy = "name the --out folder of a `dsb memory ablate`"
+    if not file.is_file():
+        raise DataError(f"{out} holds no ladder.json: {remedy}")
+    try:
+        return Ladder.model_validate(read_json(file, remedy=remedy))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataError(f"{file}: /{'/'.join(map(str, first['loc']))}: {first['msg']}; {remedy}") from error
 
 
 def _ladder(ladder: Ladder) -> Sheet:

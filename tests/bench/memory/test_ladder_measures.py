@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from bench_kit import answered, dataset, run_folder, sample
 
 from bench.data import Sample
 from bench.data.schema import Part
-from bench.memory import CONDITIONS, Ladder, Rung, measure, sheets, write_ladder
+from bench.memory import CONDITIONS, Ladder, Rung, measure, read_ladder, sheets, write_ladder
 from bench.memory.conditions import config_for
 from bench.memory.ladder import chosen
 from bench.run.config import load_config
@@ -167,10 +166,21 @@ def test_without_no_memory_there_is_no_ladder(folders: dict[str, RunFolder]) -> 
 def test_the_tables_are_written_in_three_forms(ladder: Ladder, tmp_path: Path) -> None:
     paths = write_ladder(ladder, tmp_path)
     assert [path.name for path in paths] == ["ladder.json", "ladder.md", "ladder.csv"]
-    assert Ladder.model_validate(json.loads(paths[0].read_text())) == ladder
+    assert read_ladder(tmp_path) == ladder
     assert "| long | 83.3 [50, 100] | +50.0" in paths[1].read_text()
     assert len(paths[2].read_text().splitlines()) > len(CONDITIONS)
     assert sheets(ladder)[1].columns[1:] == ["8–30 s (n 3)", "30–120 s (n 3)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [(None, "no ladder.json"), ("{}", "/data: Field required"), ("{", "")]
+)
+def test_what_is_no_ladder_is_told_in_one_line(tmp_path: Path, text: str | None, why: str) -> None:
+    if text is not None:
+        (tmp_path / "ladder.json").write_text(text)
+    with pytest.raises(DataError, match=why) as error:
+        read_ladder(tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_condition_sets_memory_and_nothing_else() -> None:

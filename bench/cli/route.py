@@ -90,3 +90,39 @@ def misroutes(
     from bench.cli.routing import show_misroutes
 
     show_misroutes(run, policy, part or [], cost, examples=examples, as_json=as_json)
+
+
+@app.command("compare")
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(help="Two or more runs on the same questions.", show_default=False)
+    ],
+    cost: Cost = "seconds",
+    as_json: Json = False,
+) -> None:
+    """Routed runs side by side: accuracy, S2's share and cost, and what each has over the first, by whole videos.
+
+    Example: dsb route compare runs/force-s2 runs/rule runs/learned
+    """
+    from bench.cli.routing import show_comparison
+
+    show_comparison(runs, cost, as_json=as_json)
+
+
+@app.command("rerun")
+def rerun(
+    run: Run,
+    policy: Policy = "rule",
+    name: Annotated[str, typer.Option(help="Of the new run folder; made from both by default.")] = "",
+    nats: Annotated[
+        str, typer.Option(envvar="DSB_NATS_URL", help="Run against the services at this broker.")
+    ] = "",
+) -> None:
+    """Make the run that a policy would have made: copy the answers that are there, and ask only what is missing.
+
+    What is missing: questions whose path has no record, and later turns of chains that were told another path's
+    answers. Call it again after an interruption. Example: dsb route rerun runs/mine --policy rule
+    """
+    from bench.cli.routing import rerun_run
+
+    rerun_run(run, policy, name, nats=nats)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import typer
 
 from bench.data.schema import Part
 from bench.files import open_atomic
-from bench.report.routing import curves_csv, print_misroutes, print_replayed
+from bench.report.routing import curves_csv, print_misroutes, print_replayed, print_routed
 from bench.report.words import percent
+from bench.routing.compare import compare_routes
 from bench.routing.misroutes import misroutes
 from bench.routing.paired import CostUnit, Paired, paired
 from bench.routing.replay import replay
@@ -20,9 +22,10 @@ from bench.routing.results import results
 from bench.run.folder import RunFolder
 from shared.errors import ConfigError
 
-__all__ = ["show_misroutes", "show_simulation", "train_policy"]
+__all__ = ["rerun_run", "show_comparison", "show_misroutes", "show_simulation", "train_policy"]
 
 
+_INTERRUPTED = 130
 _KINDS = ("learned", "semantic")
 
 
@@ -83,6 +86,33 @@ def show_misroutes(
         typer.echo(found.model_dump_json(indent=1))
     else:
         print_misroutes(found)
+
+
+def show_comparison(runs: Sequence[str], cost: str, *, as_json: bool) -> None:
+    """Put routed runs side by side."""
+    if len(runs) < 2:
+        raise ConfigError(f"{len(runs)} run: name two or more on the same questions")
+    unit = CostUnit(_known(cost, CostUnit, "--cost"))
+    found = compare_routes([RunFolder.open(run) for run in runs], unit)
+    if as_json:
+        typer.echo(json.dumps([item.model_dump(mode="json") for item in found], indent=1))
+    else:
+        print_routed(found, unit)
+
+
+def rerun_run(run: str, policy: str, name: str, *, nats: str) -> None:
+    """Make the run of a policy, say where it is, and print its scores."""
+    from bench.cli.show import report
+    from bench.routing.rerun import rerun
+
+    source = RunFolder.open(run)
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{source.path.resolve().name}-{policy}")[:40].strip("-")
+    made = rerun(source, policy, source.path.resolve().parent / (name or slug), nats=nats)
+    if not made.complete:
+        typer.echo(f"interrupted; {made.asked} answers are kept. Go on with the same command")
+        raise typer.Exit(_INTERRUPTED)
+    typer.echo(f"{made.folder.path}: {made.copied} answers copied, {made.asked} asked")
+    report(made.folder)
 
 
 def _table(run: str, parts: Sequence[str], cost: str) -> Paired:

@@ -15,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.report.words import interval, percent, signed
+from bench.routing.compare import Routed
 from bench.routing.misroutes import Misroute, Misroutes
 from bench.routing.results import Replayed
 from bench.scoring.stats import Estimate
 
-__all__ = ["curves_csv", "print_misroutes", "print_replayed"]
+__all__ = ["curves_csv", "print_misroutes", "print_replayed", "print_routed"]
 
 _PLAIN_WIDTH = 130
 _CELLS = ("both_right", "s1_only", "s2_only", "both_wrong", "missed", "harmful", "wasted")
@@ -196,3 +197,29 @@ def _example(one: Misroute) -> str:
     score = "" if one.score is None else f", score {one.score:.3f}"
     where = f"{one.sample} turn {one.turn} probe {one.probe}"
     return f"  {one.question!r} ({one.part}, {where}): S1 said {one.s1!r}, S2 {one.s2!r}{score}; {one.reason}"
+
+
+def print_routed(found: Sequence[Routed], unit: str, *, file: IO[str] | None = None) -> None:
+    """Print routed runs side by side."""
+    stream = file or sys.stdout
+    names = (
+        "S2 share",
+        "accuracy",
+        "95 % interval",
+        "over first",
+        "95 % interval",
+        "p, sign flip",
+        "p, McNemar",
+    )
+    title = (
+        f"{found[0].n} questions that all runs judged, {found[0].videos} videos; cost in {unit} a question"
+    )
+    table = _table(title, ("route", "run"), (*names, "cost", "fallbacks"))
+    for item in found:
+        over = _with_interval(item.over_first, plus=True) if item.over_first else ("–", "–")
+        tests = ("–" if p is None else f"{p:.4f}" for p in (item.p_sign_flip, item.p_mcnemar))
+        cost = "–" if item.cost.value is None else f"{item.cost.value:.4g}"
+        shares = (percent(item.rho.value), *_with_interval(item.accuracy))
+        table.add_row(_short(item.route), item.run, *shares, *over, *tests, cost, str(item.fallbacks))
+    width = None if stream.isatty() else _PLAIN_WIDTH + 20
+    Console(file=stream, width=width, highlight=False).print(table)

@@ -32,7 +32,7 @@ from shared.messages import Path, Question, Status
 from shared.routing import First, StreamState
 from shared.routing.view import visible
 
-__all__ = ["CostUnit", "Paired", "Row", "Verdicts", "paired", "verdicts"]
+__all__ = ["CostUnit", "Paired", "Row", "Verdicts", "answer_costs", "paired", "verdicts"]
 
 _PATHS = (Path.S1, Path.S2)
 _COMPUTE = ("gather", "retrieve", "vision", "model")
@@ -223,6 +223,19 @@ def _finals(folder: RunFolder) -> dict[tuple[ItemKey, str], _Line]:
 
 def _verdicts(book: Book) -> Iterable[tuple[ItemKey, bool]]:
     return zip((item.key for item in book.judged()), book.correct.tolist(), strict=True)
+
+
+def answer_costs(folder: RunFolder, unit: CostUnit) -> dict[tuple[ItemKey, str], float]:
+    """What each answer of a run cost, by question and path; one that was not measured costs its path's mean."""
+    lines = _finals(folder)
+    found: dict[tuple[ItemKey, str], float] = {}
+    for path in _PATHS:
+        keys = [key for key in lines if key[1] == path]
+        if keys:
+            found |= dict(
+                zip(keys, _costs([lines[key] for key in keys], unit, folder, path).tolist(), strict=True)
+            )
+    return found
 
 
 def _costs(lines: Sequence[_Line], unit: CostUnit, folder: RunFolder, path: Path) -> Array:

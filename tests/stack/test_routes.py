@@ -10,6 +10,7 @@ from stack_kit import Kit, answers, assert_same, assert_sound
 
 from bench.routing.paired import CostUnit, paired
 from bench.routing.replay import replay
+from bench.routing.rerun import rerun
 from bench.run.audit import audit_run
 from bench.run.driver import prepare
 from bench.run.embedded import Stack
@@ -77,7 +78,7 @@ def test_a_cascade_goes_both_ways_here(both: RunFolder) -> None:
 def test_a_policy_that_fails_leaves_marked_answers_to_every_question(
     kit: Kit, data: str, stack: Stack
 ) -> None:
-    settings = {"dataset__path": data, **SHORT}
+    settings = {"dataset__path": data, "dataset__parts": ["realtime", "clue"], **SHORT}
     expected = answers(kit.run("routes_rule", stream__mode="offline", system__route="rule", **settings))
     folder = kit.run("routes_gone", nats=stack.url, system__route="llm:no-such-model", **settings)
     assert_sound(folder)
@@ -100,3 +101,14 @@ def test_a_run_that_only_the_router_could_route_is_known_to_be_complete(kit: Kit
     )
     folder.records_path.write_bytes(b"".join(lines[:last] + lines[last + 1 :]))
     assert prepare(config, resume=folder).left
+
+
+def test_a_rerun_is_the_run_that_the_policy_would_have_made(kit: Kit, data: str) -> None:
+    settings = {"dataset__path": data, "stream__mode": "offline", **SHORT}
+    own = answers(kit.run("rerun_own", system__route="rule", **settings))
+    for begun in ("force-s1", "both"):
+        source = kit.run(f"rerun_{begun}", system__route=begun, **settings)
+        made = rerun(source, "rule", kit.folder / "runs" / f"rerun_{begun}_rule")
+        assert made.complete
+        assert min(made.copied, made.asked) > 0  # of `both` chains alone, whose turns part ways
+        assert_same(made.folder, own)

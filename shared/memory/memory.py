@@ -22,7 +22,8 @@ __all__ = ["Memory", "note_id", "open_memory"]
 _NAMESPACE = uuid.UUID("a2b60c0e-6a0f-5d3e-9c37-2f7a54b5b1d8")
 _MARGIN = 1e-4
 """More than the rounding of scores and an engine's float error together: what is further below can't tie."""
-_SPARE = 16
+_SPARE = 4
+"""Fetched beyond what is wanted, so that a tie at the cut is mostly seen at once."""
 
 
 def note_id(note: Note) -> str:

@@ -173,7 +173,7 @@ def test_the_tables_are_written_in_three_forms(ladder: Ladder, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [(None, "no ladder.json"), ("{}", "/data: Field required"), ("{", "")]
+    ("text", "why"), [(None, "no ladder.json"), ("{}", "/data: Field required"), ("{", "ladder.json")]
 )
 def test_what_is_no_ladder_is_told_in_one_line(tmp_path: Path, text: str | None, why: str) -> None:
     if text is not None:

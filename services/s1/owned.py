@@ -155,7 +155,7 @@ class Owned:
         if not self._profile.live:
             return None
         frames = [record for record in await log.index() if record.kind == "frame"]
-        return frames[-self._profile.retain].seq if len(frames) > self._profile.retain else None
+        return frames[-self._profile.reach].seq if len(frames) > self._profile.reach else None
 
     async def _consume_latest(self, records: Any) -> None:
         latest = LatestFrames(self._settings.live_buffer, self._tell_dropped)

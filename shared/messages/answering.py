@@ -85,7 +85,7 @@ class Draft(Message):
     frames_ts: tuple[float, ...] = ()
     """Stream times of the frames that were really in the prompt."""
     notes: tuple[Note, ...] = ()
-    """Notes that were really in the prompt, in time order."""
+    """Notes that were really in the prompt, in the order in which they stood there."""
     speak: bool | None = None
     """At a tick of a standing `speak` question: whether the system speaks now."""
     partial: str = ""

@@ -128,15 +128,19 @@ class Profile(Message):
         return self.mode is Mode.LIVE
 
     @property
+    def reach(self) -> int:
+        """Frames behind the newest one that a window, or whoever takes over, can need."""
+        if self.notes.writer == "every":
+            return max(self.s1.reach, self.s2.reach)
+        # A successor needs the frame of the tick before its first one.
+        two_ticks = math.ceil(2 * self.notes.every_s * self.video.fps) + 1
+        return max(self.s1.reach, self.s2.reach, two_ticks)
+
+    @property
     def retain(self) -> int:
         """Frames behind the newest consumed one that the log must keep."""
-        reaches = [self.s1.reach, self.s2.reach]
-        if self.recall.reads and self.recall.frames:
-            reaches.append(self.recall.frames_kept)
-        if self.notes.writer == "on_change":
-            # A successor needs the frame of the tick before its first one.
-            reaches.append(math.ceil(2 * self.notes.every_s * self.video.fps) + 1)
-        return max(reaches)
+        pointed = self.recall.frames_kept if self.recall.reads and self.recall.frames else 0
+        return max(self.reach, pointed)
 
 
 class Open(Message):

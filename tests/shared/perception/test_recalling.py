@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from shared.messages import Hit, Note, Question, RecallMode, RecallSpec, Search, SearchReply
+from shared.messages import (
+    Hit,
+    Note,
+    NoteSpec,
+    Profile,
+    Question,
+    RecallMode,
+    RecallSpec,
+    Search,
+    SearchReply,
+)
 from shared.perception import nonsense, pointed, search_for
 from shared.perception.recalling import in_prompt_order
 
@@ -101,3 +111,13 @@ def test_no_frame_is_of_the_future_out_of_view_or_older_than_the_log_keeps() -> 
 
 def test_by_default_notes_lead_nowhere() -> None:
     assert pointed([hit(7.0)], INDEX, question(), RecallSpec(), seen=()) == []
+
+
+def test_the_log_keeps_what_notes_point_to_and_what_a_successor_of_the_writer_needs() -> None:
+    plain = Profile()
+    assert plain.retain == plain.reach == plain.s2.reach
+    pointing = Profile(recall=RecallSpec(frames=2, frames_kept=300))
+    assert (pointing.retain, pointing.reach) == (300, plain.reach)
+    assert Profile(recall=RecallSpec(frames=2, frames_kept=300, mode=RecallMode.NONE)).retain == plain.reach
+    changing = Profile(notes=NoteSpec(writer="on_change", every_s=60.0))
+    assert changing.retain == changing.reach == 121

@@ -76,6 +76,30 @@ def backends(runs: Runs, form: Shown = Form.TERMINAL) -> None:
     write_sheets([backend_sheet(backends(RunFolder.open(run) for run in runs))], form)
 
 
+@app.command("routers")
+def routers(
+    run: Annotated[str, typer.Argument(help="A run with `route: both`.", show_default=False)],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A policy to replay beside the standard ones. May be repeated.", show_default=False
+        ),
+    ] = None,
+    cost: Annotated[str, typer.Option(help="seconds, latency, tokens, usd or calls.")] = "seconds",
+    form: Shown = Form.TERMINAL,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also write accuracy over cost to this SVG file.", show_default=False)
+    ] = None,
+) -> None:
+    """One row a routing policy, replayed on a paired run: accuracy, cost, lift over random, misroutes, Pareto front.
+
+    Example: dsb report routers runs/paired --policy learned:router.json --plot routers.svg
+    """
+    from bench.cli.routers import tell_routers
+
+    tell_routers(run, policy or [], cost=cost, form=form, plot=plot)
+
+
 @app.command("memory")
 def memory(
     ladder: Annotated[Path, typer.Argument(help="The folder of a `dsb memory ablate`.", show_default=False)],

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import msgspec
-
 from bench.report.sheet import Sheet
 from bench.report.words import interval, percent, seconds
 from bench.run.folder import RunFolder
@@ -17,16 +15,6 @@ from bench.scoring import score_run
 from bench.scoring.scores import Scores
 
 __all__ = ["Backend", "backend_sheet", "backends"]
-
-
-class _Usage(msgspec.Struct, frozen=True, gc=False):
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
-
-
-class _Line(ScoredLine, frozen=True, gc=False):
-    usage: _Usage = _Usage()
 
 
 @dataclass
@@ -101,7 +89,7 @@ def _row(one: Backend, parts: Sequence[str]) -> tuple[str, ...]:
 
 def _spent(folder: RunFolder) -> dict[str, _Spent]:
     found: dict[str, _Spent] = defaultdict(_Spent)
-    for line in counted_lines(folder.records_path, _Line):
+    for line in counted_lines(folder.records_path, ScoredLine):
         of, usage = found[line.path], line.usage
         of.tokens += usage.prompt_tokens + usage.output_tokens
         if usage.cost_usd is not None:

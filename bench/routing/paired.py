@@ -18,7 +18,7 @@ from bench.data.schema import Part, Sample
 from bench.routing.metrics import Outcome
 from bench.run.config import RunConfig, config_of
 from bench.run.folder import RunFolder
-from bench.run.lines import CacheLine, ScoredLine, counted_lines
+from bench.run.lines import ScoredLine, counted_lines
 from bench.run.plan import plan, questions, states
 from bench.scoring.base import ItemKey
 from bench.scoring.book import Book
@@ -97,17 +97,6 @@ class Paired(NamedTuple):
         return self._replace(
             rows=rows, outcome=outcome, latency=(self.latency[0][kept], self.latency[1][kept])
         )
-
-
-class _Spent(CacheLine, frozen=True, gc=False):
-    output_tokens: int = 0
-    cost_usd: float | None = None
-
-
-class _Line(ScoredLine, frozen=True, gc=False):
-    """A record, with what it spent."""
-
-    usage: _Spent = _Spent()
 
 
 class Verdicts(NamedTuple):
@@ -196,7 +185,7 @@ def _row(
     key: ItemKey,
     judged: Verdicts,
     asked: _Asked,
-    lines: Mapping[tuple[ItemKey, str], _Line],
+    lines: Mapping[tuple[ItemKey, str], ScoredLine],
     places: Mapping[ItemKey, int],
 ) -> Row:
     one, two = (lines[key, path] for path in _PATHS)
@@ -212,10 +201,10 @@ def _row(
     )
 
 
-def _finals(folder: RunFolder) -> dict[tuple[ItemKey, str], _Line]:
+def _finals(folder: RunFolder) -> dict[tuple[ItemKey, str], ScoredLine]:
     """The final of each question and path, by the highest attempt."""
-    found: dict[tuple[ItemKey, str], _Line] = {}
-    for line in counted_lines(folder.records_path, _Line):
+    found: dict[tuple[ItemKey, str], ScoredLine] = {}
+    for line in counted_lines(folder.records_path, ScoredLine):
         if line.kind == "final":
             found.setdefault((ItemKey(line.sample, line.turn, line.probe), line.path), line)
     return found
@@ -238,7 +227,7 @@ def answer_costs(folder: RunFolder, unit: CostUnit) -> dict[tuple[ItemKey, str],
     return found
 
 
-def _costs(lines: Sequence[_Line], unit: CostUnit, folder: RunFolder, path: Path) -> Array:
+def _costs(lines: Sequence[ScoredLine], unit: CostUnit, folder: RunFolder, path: Path) -> Array:
     """One an answer; what was not measured (an answer that never came) costs as much as the mean."""
     costs = np.array([_cost(line, unit) for line in lines])
     if np.isnan(costs).all():
@@ -247,7 +236,7 @@ def _costs(lines: Sequence[_Line], unit: CostUnit, folder: RunFolder, path: Path
     return np.where(np.isnan(costs), np.nanmean(costs), costs)
 
 
-def _cost(line: _Line, unit: CostUnit) -> float:
+def _cost(line: ScoredLine, unit: CostUnit) -> float:
     if unit is CostUnit.CALLS:
         return 1.0
     if unit is CostUnit.LATENCY:

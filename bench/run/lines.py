@@ -14,13 +14,15 @@ import msgspec
 
 from shared.errors import DataError
 
-__all__ = ["CacheLine", "ScoredLine", "SeenLine", "counted_lines", "scored_lines", "whole_lines"]
+__all__ = ["ScoredLine", "SeenLine", "UsageLine", "counted_lines", "scored_lines", "whole_lines"]
 
 
-class CacheLine(msgspec.Struct, frozen=True, gc=False):
-    """What was kept for one answer; fields as in `Usage`."""
+class UsageLine(msgspec.Struct, frozen=True, gc=False):
+    """What one answer cost, and what was kept for it; fields as in `Usage`."""
 
     prompt_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
     frames_encoded: int = 0
     frames_reused: int = 0
     frames_reencoded: int = 0
@@ -60,7 +62,7 @@ class ScoredLine(msgspec.Struct, frozen=True, gc=False):
     wait_s: float | None = None
     stages: dict[str, float] = {}
     """Wall-clock seconds by stage; stages that took none are left out."""
-    usage: CacheLine = CacheLine()
+    usage: UsageLine = UsageLine()
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.run.lines import CacheLine, ScoredLine
+from bench.run.lines import ScoredLine, UsageLine
 from bench.scoring.scores import CacheUse, Latency
 
 __all__ = ["Stopwatch"]
@@ -38,7 +38,7 @@ class _Kept:
     saved_s: float = 0.0
     most_bytes: int = 0
 
-    def add(self, usage: CacheLine) -> None:
+    def add(self, usage: UsageLine) -> None:
         self.answers += 1
         self.shown += usage.frames_encoded + usage.frames_reused
         self.encoded += usage.frames_encoded

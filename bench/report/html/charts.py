@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-__all__ = ["Dot", "Line", "dots", "lines"]
+__all__ = ["Dot", "Line", "dots", "lines", "standing_alone"]
 
 _WIDTH, _LABEL, _ROW = 720, 190, 22
 _BOX = (60, 20, 520, 260)
@@ -135,6 +135,11 @@ def _curve(curve: Line, places: Sequence[tuple[float, float]], number: int) -> l
 
 def _tick(x: float, y: float, text: str, anchor: str = "middle") -> str:
     return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def standing_alone(svg: str, style: str) -> str:
+    """A chart as a file of its own, with the page's style sheet in it."""
+    return svg.replace(">", f"><style>{style}</style>", 1)
 
 
 def _open(width: int, height: int) -> str:

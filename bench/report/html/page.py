@@ -24,7 +24,7 @@ from bench.scoring import score_run
 from bench.scoring.scores import Scores
 from shared.messages import VideoSpec
 
-__all__ = ["Limits", "write_report"]
+__all__ = ["Limits", "asset", "write_report"]
 
 _ASSETS = "bench.report.html"
 
@@ -100,7 +100,7 @@ def _page(runs: Sequence[_Run], shots: dict[str, dict[int, str]], lost: Sequence
     title = ", ".join(run.scores.run for run in runs)
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(title)} · DualStreamBench</title><style>{_asset('report.css')}</style></head><body>"
+    yield f"<title>{escape(title)} · DualStreamBench</title><style>{asset('report.css')}</style></head><body>"
     for run in runs:
         yield from run_sections(run.folder, run.scores)
     yield "<h2>Questions</h2>"
@@ -112,7 +112,7 @@ def _page(runs: Sequence[_Run], shots: dict[str, dict[int, str]], lost: Sequence
     yield from (f'<p class="warn">{escape(line)}</p>' for line in lost)
     yield _BROWSER
     yield f'<script type="application/json" id="data">{_json(_data(runs, shots))}</script>'
-    yield f"<script>{_asset('report.js')}</script></body></html>\n"
+    yield f"<script>{asset('report.js')}</script></body></html>\n"
 
 
 _BROWSER = """<div class="filters">
@@ -144,5 +144,6 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode().replace("<", "\\u003c")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file that the page is made of."""
     return (files(_ASSETS) / "assets" / name).read_text(encoding="utf-8")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from html import escape
+from typing import TYPE_CHECKING
 
 from bench.report.html.charts import Dot, Line, dots, lines
 from bench.report.sheet import Sheet
@@ -15,6 +17,11 @@ from bench.run.folder import RunFolder
 from bench.scoring.score import rules_of
 from bench.scoring.scores import Baseline, PartScores, Row, Scores
 from bench.scoring.text import text_matcher
+from shared.errors import DataError
+from shared.messages import Route
+
+if TYPE_CHECKING:
+    from bench.routing.paired import Paired
 
 __all__ = ["run_sections"]
 
@@ -40,6 +47,8 @@ def run_sections(folder: RunFolder, scores: Scores) -> Iterator[str]:
     yield dots(list(_dots(scores)))
     yield from _slices(scores)
     yield from _times(folder)
+    if scores.route == Route.BOTH:
+        yield from _routing(folder)
 
 
 def score_sheet(scores: Scores) -> Sheet:
@@ -172,6 +181,29 @@ def _times(folder: RunFolder) -> Iterator[str]:
     ):
         if sheet.rows:
             yield sheet_html(sheet)
+
+
+def _routing(folder: RunFolder) -> Iterator[str]:
+    """What each policy would have made of a run that asked both."""
+    from bench.report.routers import POLICIES, cost_curves, replayed, router_sheet
+
+    table = _paired(folder)
+    if table is None:
+        return
+    found = replayed(table, POLICIES)
+    yield "<h2>Routing</h2>"
+    yield lines(cost_curves(table, found), x_name=f"{table.unit} a question", y_name="accuracy, %")
+    yield sheet_html(router_sheet(found))
+
+
+def _paired(folder: RunFolder) -> Paired | None:
+    """By seconds of work; by calls where none were measured; null where no question was answered by both."""
+    from bench.routing.paired import CostUnit, paired
+
+    for unit in (CostUnit.SECONDS, CostUnit.CALLS):
+        with suppress(DataError):
+            return paired(folder, unit=unit)
+    return None
 
 
 def _cumulative(values: Sequence[float]) -> list[tuple[float, float]]:

@@ -118,6 +118,12 @@ def test_text_of_a_data_set_stays_text(tmp_path: Path) -> None:
     assert data_of(page)["runs"][0]["cases"][0]["task"] == HOSTILE
 
 
+def test_a_run_that_asked_both_shows_what_policies_would_have_made_of_it(page: str) -> None:
+    assert "<h2>Routing</h2>" in page
+    for policy in ("force-s1", "rule", "oracle"):
+        assert f"{policy}</td>" in page
+
+
 def test_two_runs_share_a_page(played: RunFolder, tmp_path: Path) -> None:
     write_report([played, played], tmp_path / "two.html")
     assert len(data_of((tmp_path / "two.html").read_text())["runs"]) == 2

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.run.folder import RunFolder
-from bench.run.lines import CacheLine, ScoredLine, scored_lines
+from bench.run.lines import UsageLine, ScoredLine, scored_lines
 from bench.run.records import Play, Record
 from shared.errors import DataError
 from shared.messages import Draft, Timings, Usage
@@ -31,7 +31,7 @@ def test_a_line_says_what_the_whole_record_says(
     (line,) = _read(tmp_path_factory.mktemp("lines"), record)
     names = [name for name in ScoredLine.__struct_fields__ if name not in ("stages", "usage")]
     assert {name: getattr(line, name) for name in names} == {name: getattr(record, name) for name in names}
-    assert all(getattr(line.usage, name) == getattr(usage, name) for name in CacheLine.__struct_fields__)
+    assert all(getattr(line.usage, name) == getattr(usage, name) for name in UsageLine.__struct_fields__)
 
 
 def test_stages_that_took_no_time_are_left_out(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ class Kit:
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
-        for seed, name in enumerate(("s1", "s2"), 1):
+        # Of the seeds that were tried, these say yes now and then.
+        for name, seed in (("s1", 15), ("s2", 10)):
             tiny_llava.save(folder / name, seed=seed)
         self.data = build(folder / "data", recipe)
 

@@ -19,9 +19,11 @@ Shown = Annotated[Form, typer.Option("--format", help="How the table is written.
 class _PageByDefault(TyperGroup):
     """What is no command is a run: `dsb report RUN` writes its page."""
 
+    default = "page"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["page", *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 

@@ -33,7 +33,7 @@ from shared.messages import (
     VideoSpec,
     WindowSpec,
 )
-from shared.routing import policy
+from shared.routing import fingerprint, policy
 from shared.vlm.spec import ModelSpec
 
 __all__ = [
@@ -254,7 +254,11 @@ class RunConfig(Section):
             "dataset": whole["dataset"],
             "model": whole["model"],
             "video": whole["video"],
-            "system": {**whole["system"], "streaming_embed_cache": {key: kept[key] for key in _ROUNDING}},
+            "system": {
+                **whole["system"],
+                **({"route_file": mark} if (mark := fingerprint(self.system.route)) else {}),
+                "streaming_embed_cache": {key: kept[key] for key in _ROUNDING},
+            },
             "memory": {key: value for key, value in whole["memory"].items() if key != "store"},
             "stream": {key: whole["stream"][key] for key in ("mode", "horizon_s", "tick_s")},
         }

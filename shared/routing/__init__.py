@@ -2,7 +2,7 @@
 
 from shared.routing.guard import DECIDE_S, Guard, Routed, fallback
 from shared.routing.policy import Decision, First, Loads, Policy, Staged, StreamState, state_of
-from shared.routing.registry import RouteName, is_plain, is_trusted, names, policy, route_name
+from shared.routing.registry import RouteName, fingerprint, is_plain, is_trusted, names, policy, route_name
 
 __all__ = [
     "DECIDE_S",  # how long a decision may take
@@ -16,6 +16,7 @@ __all__ = [
     "Staged",  # a policy that decides again after S1
     "StreamState",  # what a policy may know of the stream
     "fallback",  # what the shipped rules say instead
+    "fingerprint",  # of the file that a route names
     "is_plain",  # whether the bench may decide it by itself
     "is_trusted",  # whether it is one of ours that nothing can hold up
     "names",  # the policies there are

@@ -7,6 +7,7 @@ arguments, or with the one string that stands behind the colon.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -21,7 +22,17 @@ from shared.routing.fixed import Fixed, Random, load_pins
 from shared.routing.policy import Policy
 from shared.routing.rules import RulePolicy, load_rules, shipped_rules
 
-__all__ = ["GROUP", "REPLAY_ONLY", "RouteName", "is_plain", "is_trusted", "names", "policy", "route_name"]
+__all__ = [
+    "GROUP",
+    "REPLAY_ONLY",
+    "RouteName",
+    "fingerprint",
+    "is_plain",
+    "is_trusted",
+    "names",
+    "policy",
+    "route_name",
+]
 
 GROUP = "dualstreambench.policies"
 REPLAY_ONLY = "oracle"
@@ -115,6 +126,14 @@ def names() -> list[str]:
 def is_plain(route: str) -> bool:
     """Whether the bench may decide it by itself; what else there is is decided by the router alone."""
     return route_name(route).name in _PLAIN
+
+
+def fingerprint(route: str) -> str:
+    """16 hex digits of the SHA-256 of the file that a route names; empty when it names none."""
+    path = FilePath(route_name(route).argument)
+    if not path.is_file():
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def is_trusted(route: str) -> bool:

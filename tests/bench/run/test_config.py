@@ -111,3 +111,13 @@ def test_what_changes_no_bit_of_an_answer_may_be_another_when_a_run_goes_on() ->
         assert getattr(changed.profile().cache, key) == value
     for key, rounds in {"kv_reuse": False, "prefill_stride": 3}.items():
         assert plain.override({f"system.streaming_embed_cache.{key}": rounds}).identity() != plain.identity()
+
+
+def test_a_run_is_not_gone_on_with_by_a_policy_file_that_was_changed(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    marks = []
+    for default in ("s1", "s2", "s1"):
+        rules.write_text(f'default = "{default}"\n')
+        marks.append(load_config(None, {"system.route": f"rule:{rules}"}).identity()["system"]["route_file"])
+    assert marks[0] == marks[2] != marks[1]
+    assert "route_file" not in load_config(None).identity()["system"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.run.folder import RunFolder
-from bench.run.lines import UsageLine, ScoredLine, scored_lines
+from bench.run.lines import ScoredLine, UsageLine, scored_lines
 from bench.run.records import Play, Record
 from shared.errors import DataError
 from shared.messages import Draft, Timings, Usage

@@ -106,12 +106,21 @@ def routers(
 def memory(
     ladder: Annotated[Path, typer.Argument(help="The folder of a `dsb memory ablate`.", show_default=False)],
     form: Shown = Form.TERMINAL,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also write the conditions to this SVG file.", show_default=False)
+    ] = None,
 ) -> None:
     """The memory ladder: what each condition is worth, and accuracy by the age of the evidence.
 
-    Example: dsb report memory runs/ladder --format markdown
+    Example: dsb report memory runs/ladder --format markdown --plot ladder.svg
     """
+    from bench.cli.routers import write_chart
     from bench.memory import read_ladder, sheets
+    from bench.memory.tables import ladder_dots
+    from bench.report.html.charts import dots
     from bench.report.sheet import write_sheets
 
-    write_sheets(sheets(read_ladder(ladder)), form)
+    found = read_ladder(ladder)
+    write_sheets(sheets(found), form)
+    if plot is not None:
+        write_chart(plot, dots(ladder_dots(found)))

@@ -1,4 +1,4 @@
-"""What `dsb report routers` does."""
+"""What `dsb report routers` does, and how charts are written."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import typer
 
 from bench.files import write_atomic
 from bench.forms import Form
-from bench.report.html.charts import lines, standing_alone
+from bench.report.html.charts import bars, lines, stacked, standing_alone
 from bench.report.html.page import asset
-from bench.report.routers import POLICIES, cost_curves, replayed, router_sheet
+from bench.report.routers import POLICIES, cost_curves, misroute_bars, replayed, router_sheet
 from bench.report.sheet import write_sheets
 from bench.routing.paired import CostUnit, paired
 from bench.run.folder import RunFolder
 from shared.errors import ConfigError
 
-__all__ = ["tell_routers"]
+__all__ = ["tell_routers", "write_chart"]
 
 
 def tell_routers(run: str, policies: Sequence[str], *, cost: str, form: Form, plot: Path | None) -> None:
@@ -29,5 +29,10 @@ def tell_routers(run: str, policies: Sequence[str], *, cost: str, form: Form, pl
     write_sheets([router_sheet(found)], form)
     if plot is not None:
         chart = lines(cost_curves(table, found), x_name=f"{cost} a question", y_name="accuracy, %")
-        write_atomic(plot, standing_alone(chart, asset("report.css")).encode())
-        typer.echo(f"{plot}", err=True)
+        write_chart(plot, stacked(chart, bars(misroute_bars(found))))
+
+
+def write_chart(path: Path, svg: str) -> None:
+    """Write a chart as a file of its own."""
+    write_atomic(path, standing_alone(svg, asset("report.css")).encode())
+    typer.echo(f"{path}", err=True)

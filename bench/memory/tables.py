@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from bench.files import read_json, write_atomic
 from bench.forms import Form
 from bench.memory.measures import Ladder, Rung
+from bench.report.html.charts import Dot
 from bench.report.sheet import Sheet, write_sheets
 from bench.scoring.stats import Estimate
 from shared.errors import DataError
 
-__all__ = ["read_ladder", "sheets", "write_ladder"]
+__all__ = ["ladder_dots", "read_ladder", "sheets", "write_ladder"]
 
 _COLUMNS = (
     "condition",
@@ -33,6 +34,15 @@ _COLUMNS = (
 def sheets(ladder: Ladder) -> list[Sheet]:
     """The tables; shares in per cent, intervals of 95 % by video."""
     return [_ladder(ladder), _ages(ladder)]
+
+
+def ladder_dots(ladder: Ladder) -> list[Dot]:
+    """Each condition's accuracy where the evidence is over, and where it is there to be seen, with its interval."""
+    rows = []
+    for rung in ladder.rungs:
+        for part, kind, one in (("reasoning", "s2", rung.reasoning), ("realtime", "s1", rung.realtime)):
+            rows.append(Dot(f"{rung.name}: {part}", kind, one.value, one.low, one.high))
+    return rows
 
 
 def write_ladder(ladder: Ladder, out: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.report.html.charts import Line
+from bench.report.html.charts import Bar, Line
 from bench.report.sheet import Sheet
 from bench.report.words import interval, percent, signed
 from bench.routing.metrics import Chosen as Choices
@@ -15,7 +15,7 @@ from bench.routing.paired import Paired
 from bench.routing.replay import replay
 from bench.routing.results import Replayed, results
 
-__all__ = ["POLICIES", "cost_curves", "on_front", "replayed", "router_sheet"]
+__all__ = ["POLICIES", "cost_curves", "misroute_bars", "on_front", "replayed", "router_sheet"]
 
 POLICIES = ("force-s1", "force-s2", "random@0.5", "rule", "oracle")
 """What is always there to compare with."""
@@ -64,7 +64,7 @@ def router_sheet(found: Sequence[Replayed]) -> Sheet:
 
 
 def cost_curves(table: Paired, found: Sequence[Replayed]) -> list[Line]:
-    """Accuracy in percent over cost a question: random routing, the oracle over its prices, and each policy."""
+    """Accuracy in percent over cost a question: random routing, the oracle over its prices, policies, their front."""
     outcome = table.outcome
     ends = [
         (float(c.mean()), 100 * float(y.mean()))
@@ -82,7 +82,21 @@ def cost_curves(table: Paired, found: Sequence[Replayed]) -> list[Line]:
         else:
             place = (item.cost.value or 0.0, 100 * (item.accuracy.value or 0.0))
             curves.append(Line(item.policy, kind, [place], dots=True))
-    return curves
+    front = [item for item, held in zip(found, on_front(found), strict=True) if held]
+    places = sorted((item.cost.value or 0.0, 100 * (item.accuracy.value or 0.0)) for item in front)
+    return [*curves, Line("Pareto front", "front", places)]
+
+
+def misroute_bars(found: Sequence[Replayed]) -> list[Bar]:
+    """What each policy made of the questions: well sent, missed, harmful, wasted."""
+    bars = []
+    for item in found:
+        cells = item.cells
+        bad = cells.missed + cells.harmful + cells.wasted
+        pieces = [("well sent", "well", item.n - bad), ("missed", "missed", cells.missed)]
+        pieces += [("harmful", "harmful", cells.harmful), ("wasted", "wasted", cells.wasted)]
+        bars.append(Bar(item.policy, pieces))
+    return bars
 
 
 def _oracle(outcome: Outcome) -> list[tuple[float, float]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-__all__ = ["Dot", "Line", "dots", "lines", "standing_alone"]
+__all__ = ["Bar", "Dot", "Line", "bars", "dots", "lines", "stacked", "standing_alone"]
 
 _WIDTH, _LABEL, _ROW = 720, 190, 22
 _BOX = (60, 20, 520, 260)
@@ -33,6 +34,39 @@ class Line(NamedTuple):
     points: Sequence[tuple[float, float]]
     dots: bool = False
     """Single points, not joined."""
+
+
+class Bar(NamedTuple):
+    """A whole made of named counts."""
+
+    label: str
+    shares: Sequence[tuple[str, str, int]]
+    """Name, class and count of each piece."""
+
+
+def bars(rows: Sequence[Bar]) -> str:
+    """A row a whole, all of one length; a piece says its name and count when pointed at, and the legend names them."""
+    height, span = _ROW * len(rows) + 40, _WIDTH - _LABEL - 20
+    parts = [_open(_WIDTH, height)]
+    for number, row in enumerate(rows):
+        y, x = 6 + number * _ROW, float(_LABEL)
+        whole = sum(count for _, _, count in row.shares) or 1
+        parts.append(
+            f'<text class="label" x="{_LABEL - 10}" y="{y + 12}" text-anchor="end">{escape(row.label)}</text>'
+        )
+        for name, kind, count in row.shares:
+            width = span * count / whole
+            title = f"<title>{escape(row.label)}: {escape(name)} {count}</title>"
+            parts.append(
+                f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="15">{title}</rect>'
+            )
+            x += width
+    names = {name: kind for row in rows for name, kind, _ in row.shares}
+    for number, (name, kind) in enumerate(names.items()):
+        x, y = _LABEL + number * 120, height - 18
+        parts.append(f'<rect class="{kind}" x="{x}" y="{y}" width="10" height="10"/>')
+        parts.append(f'<text class="label" x="{x + 14}" y="{y + 10}">{escape(name)}</text>')
+    return "".join(parts) + "</svg>"
 
 
 def dots(rows: Sequence[Dot]) -> str:
@@ -135,6 +169,17 @@ def _curve(curve: Line, places: Sequence[tuple[float, float]], number: int) -> l
 
 def _tick(x: float, y: float, text: str, anchor: str = "middle") -> str:
     return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def stacked(*charts: str) -> str:
+    """Charts beneath each other, as one."""
+    boxes = [re.match(r'<svg viewBox="0 0 (\d+) (\d+)"', chart) for chart in charts]
+    sizes = [(int(box[1]), int(box[2])) for box in boxes if box]
+    parts, y = [_open(max(width for width, _ in sizes), sum(height for _, height in sizes))], 0
+    for chart, (width, height) in zip(charts, sizes, strict=True):
+        parts.append(chart.replace("<svg ", f'<svg y="{y}" width="{width}" height="{height}" ', 1))
+        y += height
+    return "".join(parts) + "</svg>"
 
 
 def standing_alone(svg: str, style: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING
 
-from bench.report.html.charts import Dot, Line, dots, lines
+from bench.report.html.charts import Dot, Line, bars, dots, lines
 from bench.report.sheet import Sheet
 from bench.report.timing import deadline_sheet, revision_sheet, staleness_sheet
 from bench.report.words import interval, percent, seconds, shown, signed
@@ -185,7 +185,7 @@ def _times(folder: RunFolder) -> Iterator[str]:
 
 def _routing(folder: RunFolder) -> Iterator[str]:
     """What each policy would have made of a run that asked both."""
-    from bench.report.routers import POLICIES, cost_curves, replayed, router_sheet
+    from bench.report.routers import POLICIES, cost_curves, misroute_bars, replayed, router_sheet
 
     table = _paired(folder)
     if table is None:
@@ -194,6 +194,7 @@ def _routing(folder: RunFolder) -> Iterator[str]:
     yield "<h2>Routing</h2>"
     yield lines(cost_curves(table, found), x_name=f"{table.unit} a question", y_name="accuracy, %")
     yield sheet_html(router_sheet(found))
+    yield bars(misroute_bars(found))
 
 
 def _paired(folder: RunFolder) -> Paired | None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 from routing_kit import table
 
-from bench.report.routers import cost_curves, on_front, replayed, router_sheet
+from bench.report.html.charts import bars, stacked, standing_alone
+from bench.report.routers import cost_curves, misroute_bars, on_front, replayed, router_sheet
 
 TABLE = table([1, 1, 0, 0], [1, 0, 1, 1], c1=1.0, c2=5.0)
 
@@ -31,3 +34,15 @@ def test_curves_run_from_s1_to_s2_with_the_oracle_above() -> None:
     assert curves["random"] == [(1.0, 50.0), (5.0, 75.0)]
     assert max(curves["oracle"])[1] == pytest.approx(100.0)
     assert all(accuracy >= 50.0 for _, accuracy in curves["oracle"])
+
+
+def test_bars_add_up_to_the_questions() -> None:
+    for bar in misroute_bars(replayed(TABLE, ("force-s1", "force-s2", "oracle"))):
+        assert sum(count for _, _, count in bar.shares) == 4
+
+
+def test_charts_beneath_each_other_are_one_picture() -> None:
+    whole = stacked(bars(misroute_bars(replayed(TABLE, ("rule",)))), bars([]))
+    root = ElementTree.fromstring(standing_alone(whole, ".a { fill: red; }"))
+    inner = [child for child in root if child.tag.endswith("svg")]
+    assert [child.get("y") for child in inner] == ["0", inner[0].get("height")]

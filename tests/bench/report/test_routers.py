@@ -30,7 +30,7 @@ def test_a_row_tells_misroutes() -> None:
 
 def test_curves_run_from_s1_to_s2_with_the_oracle_above() -> None:
     curves = {curve.label: curve.points for curve in cost_curves(TABLE, replayed(TABLE, ("rule", "oracle")))}
-    assert set(curves) == {"random", "oracle", "rule"}
+    assert set(curves) == {"random", "oracle", "rule", "Pareto front"}
     assert curves["random"] == [(1.0, 50.0), (5.0, 75.0)]
     assert max(curves["oracle"])[1] == pytest.approx(100.0)
     assert all(accuracy >= 50.0 for _, accuracy in curves["oracle"])

@@ -59,7 +59,8 @@ class Where(NamedTuple):
 
     opening: str
     t_max: float
-    """Ended by then: no search ever sees the future."""
+    """Ended by then: no search ever sees the future. In whole microseconds, as all stream times are: engines keep
+    numbers as decimal text, and may lose the last bit of a longer fraction."""
     scope: str = "perception"
     t_min: float = 0.0
     """Begun no earlier."""

@@ -20,7 +20,10 @@ encoder = HashEncoder()
 fresh = (f"o{n}" for n in itertools.count())
 
 texts = st.sampled_from(["a red circle", "a blue square", "two dogs", "nothing", "a red circle moves"])
-times = st.one_of(st.sampled_from([0.0, 5.0, 10.0, 15.0]), st.floats(0, 20, allow_nan=False))
+# Stream times are whole microseconds: of longer fractions an engine may lose the last bit on the way to disk.
+times = st.one_of(
+    st.sampled_from([0.0, 5.0, 10.0, 15.0]), st.integers(0, 20_000_000).map(lambda us: us / 1e6)
+)
 drafts = st.lists(st.tuples(st.integers(0, 12), texts, times, st.sampled_from("ab")), max_size=25)
 
 

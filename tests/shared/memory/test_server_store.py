@@ -41,7 +41,8 @@ def test_openings_are_tenants_and_no_graph_is_built() -> None:
     tenant = backend.indexes["c", "opening"]
     assert isinstance(tenant, models.KeywordIndexParams)
     assert tenant.is_tenant
-    assert {key for _, key in backend.indexes} == {"opening", "run_id", "scope", "kind", "t_start", "t_end"}
+    fields = {"opening", "run_id", "scope", "kind", "t_start", "t_end", "stored_at"}
+    assert {key for _, key in backend.indexes} == fields
     assert backend.configs["c"].hnsw_config == models.HnswConfigDiff(m=0)
 
 

@@ -31,10 +31,10 @@ tokenizer), trained from random weights on DualStreamBench's synthetic world. It
 hours. Test seeds (last digit 9) were never trained on; validation seeds (last digit 8) set the temperature of letters,
 {meta["temperature"]}. Yes, no and wait need none: where what is shown may have missed something, the lessons doubt.
 
-**Training.** `dsb models train-tiny --out DIR --seed {meta["seed"]}` makes it again: the vision tower on what each cell
-holds, then the language model with the tower frozen. Letter accuracy on validation lessons, which include questions
-that nothing shown can answer: {meta["validation_accuracy"]:.3f}. `python -m bench.tiny.evaluate`
-scores both models on test seeds.{meta.get("history", "")}
+**Training.** Made by `dsb models train-tiny --out DIR --seed {meta["seed"]}`: the vision tower on what each cell
+holds, then the language model with the tower frozen. `make bench-tiny` says what that costs. Letter accuracy on
+validation lessons, which include questions that nothing shown can answer: {meta["validation_accuracy"]:.3f}.
+`python -m bench.tiny.evaluate` scores both models on test seeds.
 
 **Limits.** A functional instrument: it shows that a pipeline works, and what windows and memory do. No claim about real
 video, other wording, or other languages.

@@ -45,7 +45,7 @@ class Plan:
     duration_s: int = 90
     vision_steps: int = 500
     fast_steps: int = 800
-    standing_steps: int = 400
+    standing_steps: int = 500
     reading_steps: int = 600
     slow_steps: int = 800
     fast_batch: int = 12
@@ -150,9 +150,9 @@ def _fast_lesson(teacher: Teacher, moment: float) -> Lesson:
 
 
 def _standing_lesson(teacher: Teacher, _: float) -> Lesson:
-    """Standing questions; fewer about now, which are known by then; short clips, so that notes stay right."""
+    """Standing questions; fewer about now, which are mostly known by then; short clips, so that notes stay right."""
     assert isinstance(teacher, MemoryTeacher)
-    return teacher.stand(6 if teacher.rng.random() < 0.6 else teacher.rng.randint(1, 4), keep=0.4)
+    return teacher.stand(6 if teacher.rng.random() < 0.6 else teacher.rng.randint(1, 4), keep=0.6)
 
 
 def _reading_lesson(teacher: Teacher, _: float) -> Lesson:

@@ -59,7 +59,7 @@ class Display:
 
     def recorded(self, record: Record) -> None:
         """A record is durable."""
-        if self._progress is not None:
+        if self._progress is not None and record.kind == "final":
             self._progress.answered(record.opening, failed=record.status is not Status.OK)
 
     def ended(self, opening: str) -> None:
@@ -83,7 +83,7 @@ def report(
         return
     print_scores(scores)
     _tell_failures(folder)
-    check_run(folder, complete=not some, origin=False)
+    check_run(folder, complete=not some, origin=False, most=_REASONS)
 
 
 def _tell_failures(folder: RunFolder) -> None:
@@ -94,21 +94,31 @@ def _tell_failures(folder: RunFolder) -> None:
 
 
 def check_run(
-    folder: RunFolder, *, complete: bool = True, origin: bool = True, as_json: bool = False
+    folder: RunFolder,
+    *,
+    complete: bool = True,
+    origin: bool = True,
+    as_json: bool = False,
+    most: int | None = None,
 ) -> None:
-    """Print every problem of a run folder (with `origin`, of its data set too); exits 1 when there is one."""
+    """Print the problems of a run folder (with `origin`, of its data set too); exits 1 when there is one.
+
+    `most` bounds how many are printed; all are counted.
+    """
     found = check_folder(folder, complete=complete, origin=origin)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     else:
-        _tell_problems(found)
+        _tell_problems(found, most)
     if found.problems:
         raise typer.Exit(1)
 
 
-def _tell_problems(found: Checked) -> None:
-    for problem in found.problems:
+def _tell_problems(found: Checked, most: int | None) -> None:
+    for problem in found.problems[:most]:
         typer.echo(str(problem), err=True)
+    if most is not None and (more := len(found.problems) - most) > 0:
+        typer.echo(f"… and {more} more: `dsb results check {found.run}` lists them all", err=True)
     seen = found.audit
     verdict = f"{len(found.problems)} problems" if found.problems else "all causal, unique and accounted for"
     emissions = f", {seen.emissions} emissions" if seen.emissions else ""

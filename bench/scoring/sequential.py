@@ -40,8 +40,12 @@ class Sequential:
         return judge_at(item, said, rules, at_emission=False)
 
     def measures(self, book: Book) -> list[Measure]:
-        """Turn accuracy, and the share of chains that are right in every turn."""
-        chains = _chains(book)
+        """Turn accuracy, and the share of chains that are right in every turn.
+
+        A chain counts where this path has a final for each of its turns: of a chain whose turns a router sent
+        different ways, no path has an exact one but the system.
+        """
+        chains = _whole(_chains(book))
         exact = np.array([[float(all(turns)), 1.0] for _, turns in chains]).reshape(-1, 2)
         videos = np.array([video for video, _ in chains], dtype=np.int64)
         return [
@@ -54,9 +58,13 @@ class Sequential:
         turns: dict[int, list[bool]] = defaultdict(list)
         prefix: dict[int, list[bool]] = defaultdict(list)
         after: dict[bool, list[bool]] = defaultdict(list)
-        for _, chain in _chains(book):
+        chains = _chains(book)
+        for _, told in chains:
+            for position, said in enumerate(told):
+                if said is not None:
+                    turns[position].append(said)
+        for _, chain in _whole(chains):
             for position, hit in enumerate(chain):
-                turns[position].append(hit)
                 prefix[position].append(all(chain[: position + 1]))
                 if position:
                     after[all(chain[:position])].append(hit)
@@ -68,14 +76,21 @@ class Sequential:
         }
 
 
-def _chains(book: Book) -> list[tuple[int, list[bool]]]:
-    """The video and the turns of each chain, in order; an answer that is missing is wrong."""
+def _whole(chains: Sequence[tuple[int, list[bool | None]]]) -> list[tuple[int, list[bool]]]:
+    """The chains that have a final for each turn."""
+    return [
+        (video, [hit for hit in turns if hit is not None]) for video, turns in chains if None not in turns
+    ]
+
+
+def _chains(book: Book) -> list[tuple[int, list[bool | None]]]:
+    """The video and the turns of each chain, in order; null where there is no final."""
     hits = dict(zip(book.places.tolist(), book.correct.tolist(), strict=True))
     touched = {book.items[place].key.sample for place in hits}
-    chains: dict[str, tuple[int, list[bool]]] = {}
+    chains: dict[str, tuple[int, list[bool | None]]] = {}
     for place, item in enumerate(book.items):
         if item.key.sample in touched:
-            chains.setdefault(item.key.sample, (item.video, []))[1].append(hits.get(place, False))
+            chains.setdefault(item.key.sample, (item.video, []))[1].append(hits.get(place))
     return list(chains.values())
 
 

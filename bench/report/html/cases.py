@@ -31,6 +31,8 @@ class Case(NamedTuple):
     video: str
     """What the reader would open."""
     shown: dict[str, Any]
+    sha256: str | None = None
+    """Of the video that was played; null where the data set does not say."""
 
 
 class Cases(NamedTuple):
@@ -49,7 +51,11 @@ def cases_of(folder: RunFolder, most: int) -> Cases:
     told = _told(folder, set(verdicts))
     dataset = folder.dataset()
     held = [
-        Case(dataset.uri(samples[slot[0]]), _case(samples[slot[0]], slot, lines, told.get(slot, {})))
+        Case(
+            dataset.uri(samples[slot[0]]),
+            _case(samples[slot[0]], slot, lines, told.get(slot, {})),
+            samples[slot[0]].streams[0].sha256,
+        )
         for slot, lines in verdicts.items()
         if slot[0] in samples
     ]

@@ -81,7 +81,8 @@ def _shots(
                 if left > 0 and index not in wanted[case.video]:
                     wanted[case.video].append(index)
                     left -= 1
-        made, gone = pictures(wanted, run.video, progress=progress)
+        played = {case.video: case.sha256 for case in run.cases}
+        made, gone = pictures(wanted, run.video, played=played, progress=progress)
         found |= {_key(number, uri): of for uri, of in made.items()}
         lost += gone
     return found, lost

@@ -96,6 +96,17 @@ def test_a_video_that_is_gone_is_said_and_costs_only_its_pictures(tmp_path: Path
     assert "v1.mp4" in (tmp_path / "r.html").read_text()
 
 
+def test_another_video_under_the_same_name_is_not_shown_for_the_one_that_was_played(tmp_path: Path) -> None:
+    recipe = synth.Recipe(videos=1, per_video=1, parts=("realtime",), duration_s=(20.0, 20.0))
+    made = synth.build(tmp_path / "set", recipe)
+    folder = run_folder(tmp_path / "run", made, both(made.samples, lambda *_: "A"))
+    with Path(made.uri(made.samples[0])).open("ab") as video:
+        video.write(b"more")
+    [line] = write_report([folder], tmp_path / "r.html")
+    assert "changed since" in line
+    assert data_of((tmp_path / "r.html").read_text())["frames"] == {}
+
+
 def test_questions_are_taken_evenly_over_outcomes(tmp_path: Path) -> None:
     items = [sample(f"q{n}") for n in range(40)]
     folder = run_folder(

@@ -11,7 +11,10 @@ import numpy as np
 from bench.run.lines import ScoredLine, UsageLine
 from bench.scoring.scores import CacheUse, Latency
 
-__all__ = ["Stopwatch"]
+__all__ = ["SYSTEM", "Stopwatch"]
+
+SYSTEM = "system"
+"""The path of a routed run: whichever the router chose."""
 
 
 @dataclass
@@ -78,6 +81,12 @@ class Stopwatch:
         for name, seconds in line.stages.items():
             if seconds:
                 times.stages.setdefault(name, array("d")).append(seconds)
+
+    def add_seconds(self, part: str, path: str, seconds: float) -> None:
+        """Take the time of one answer of which no more is known."""
+        times = self._times.setdefault((part, path), _Times())
+        times.n += 1
+        times.latency.append(seconds)
 
     def count(self, part: str, line: ScoredLine) -> None:
         """Take what was kept for one final or emission."""

@@ -16,7 +16,7 @@ from bench.scoring.base import Emission, Item, ItemKey, PartScorer, Rules, Said
 from bench.scoring.book import Book, Ledger
 from bench.scoring.choice import is_text, text_asks
 from bench.scoring.items import has_gold
-from bench.scoring.latency import Stopwatch
+from bench.scoring.latency import SYSTEM, Stopwatch
 from shared.messages import Path, Status
 
 __all__ = ["Reader", "raw_of"]
@@ -46,6 +46,8 @@ class Reader:
         for item in items:
             self._take(item)
         self._ledgers: dict[tuple[Part, str], Ledger] = {}
+        self._system: dict[tuple[Part, int], float] = {}
+        """Of a routed run: seconds until the answer that counts, S2's where both are there."""
         self._standing: dict[tuple[Part, str, int], _Standing] = {}
         self._texts: dict[tuple[Part, str, int], Said] = {}
 
@@ -64,6 +66,7 @@ class Reader:
                 self.stopwatch.count(part, line)
                 if line.kind == "final":
                     self.stopwatch.add(part, line)
+                    self._time_system(part, place, line)
             if place >= 0:
                 self._put(part, place, line)
         self._finish()
@@ -110,7 +113,16 @@ class Reader:
             t = line.t_ask + tick * self._rules.tick_s if line.t_emit is None else line.t_emit
             held.emissions.setdefault(tick, Emission(t, raw_of(item, line)))
 
+    def _time_system(self, part: Part, place: int, line: ScoredLine) -> None:
+        if self._rules.owes is None and place >= 0 and line.latency_s is not None:
+            if line.path == Path.S2.value:
+                self._system[part, place] = line.latency_s
+            else:
+                self._system.setdefault((part, place), line.latency_s)
+
     def _finish(self) -> None:
+        for (part, _), seconds in self._system.items():
+            self.stopwatch.add_seconds(part, SYSTEM, seconds)
         self._rules.grader.prepare(
             ask
             for (part, _, place), said in self._texts.items()

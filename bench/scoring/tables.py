@@ -12,6 +12,7 @@ from bench.scoring.baselines import BASELINES
 from bench.scoring.book import Book, Ledger
 from bench.scoring.choice import is_text, text_asks
 from bench.scoring.contrast import common, contrast
+from bench.scoring.latency import SYSTEM
 from bench.scoring.measures import Measure
 from bench.scoring.scores import Baseline, Pair, PartScores, Row, Score, Slice, TaskScore
 from bench.scoring.stats import Estimate, estimate, measured, paired
@@ -104,7 +105,7 @@ def _rows(given: PartInput, best: Mapping[str, float]) -> list[Row]:
         empty = _empty(given)
         return [_row(given, path, given.books.get(path, empty), total, best) for path in owes]
     rows = [_row(given, path, book, len(book), best) for path, book in given.books.items()]
-    return [*rows, _row(given, "system", system_book(given), total, best)]
+    return [*rows, _row(given, SYSTEM, system_book(given), total, best)]
 
 
 def system_book(given: PartInput) -> Book:

@@ -75,7 +75,7 @@ def test_a_local_model_can_be_told_to_write_its_choices(make: Make) -> None:
 
 
 def test_a_written_label_has_the_confidence_of_its_logits_and_other_text_has_none() -> None:
-    vlm = load_vlm(ModelSpec(path="tiny-s1", answering="generate"))
+    vlm = load_vlm(ModelSpec(path="tiny-s2", answering="generate"))
     asked = PromptParts(question="Is there a star?", closing="Answer yes or no.", labels=("wait", "no"))
     written = vlm.generate(asked, max_new_tokens=4)
     assert written.text.startswith(("wait", "no"))

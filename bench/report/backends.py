@@ -50,12 +50,10 @@ def backends(folders: Iterable[RunFolder]) -> list[Backend]:
         scores, manifest = score_run(folder), folder.manifest()
         for path, spent in sorted(_spent(folder).items()):
             told = spent.tokens / spent.answers if spent.answers and spent.tokens else None
+            name, model = folder.path.resolve().name, _model(manifest.settings, path)
             found.append(
-                Backend(
-                    scores.run, path, _model(manifest.settings, path), scores, spent.answers, told, spent.cost_usd,
-                    spent.seconds,
-                )
-            )  # fmt: skip
+                Backend(name, path, model, scores, spent.answers, told, spent.cost_usd, spent.seconds)
+            )
     return found
 
 

@@ -131,12 +131,11 @@ class _Axes(NamedTuple):
 
     @classmethod
     def of(cls, points: Sequence[tuple[float, float]], *, log_x: bool) -> _Axes:
-        """Axes that hold the points, with a margin above and below."""
+        """Axes that hold the points, with round numbers at their quarters."""
         xs = [math.log10(x) if log_x else x for x, _ in points]
         ys = [y for _, y in points]
-        margin = max((max(ys) - min(ys)) * 0.05, 1e-6)
-        x1 = max(xs) if max(xs) > min(xs) else min(xs) + 1
-        return cls(min(xs), x1, min(ys) - margin, max(ys) + margin, log_x)
+        x0, x1 = (min(xs), max(max(xs), min(xs) + 1e-9)) if log_x else _round_span(min(xs), max(xs))
+        return cls(x0, x1, *_round_span(min(ys), max(ys)), log_x)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Pixels of a point."""
@@ -152,6 +151,16 @@ class _Axes(NamedTuple):
     def y_at(self, share: float) -> float:
         """The value at a share of the axis."""
         return self.y0 + share * (self.y1 - self.y0)
+
+
+def _round_span(low: float, high: float) -> tuple[float, float]:
+    """The narrowest span around two values with round quarters: steps of 1, 2, 2.5 or 5 times a power of ten."""
+    size = 10.0 ** math.floor(math.log10(max(high - low, 1e-6) / 4))
+    for step in (size * factor for factor in (1, 2, 2.5, 5, 10, 20)):
+        start = math.floor(low / step + 1e-9) * step
+        if start + 4 * step >= high - 1e-9 * step:
+            return start, start + 4 * step
+    return low, high
 
 
 def _curve(curve: Line, places: Sequence[tuple[float, float]], number: int) -> list[str]:

@@ -98,7 +98,7 @@ def _key(run: int, uri: str) -> str:
 
 
 def _page(runs: Sequence[_Run], shots: dict[str, dict[int, str]], lost: Sequence[str]) -> Iterator[str]:
-    title = ", ".join(run.scores.run for run in runs)
+    title = ", ".join(_name(run) for run in runs)
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>{escape(title)} · DualStreamBench</title><style>{asset('report.css')}</style></head><body>"
@@ -108,7 +108,7 @@ def _page(runs: Sequence[_Run], shots: dict[str, dict[int, str]], lost: Sequence
     for run in runs:
         if run.total > len(run.cases):
             shares = f"{len(run.cases)} of {run.total} questions are in this page"
-            text = f"{run.scores.run}: {shares}, evenly over parts and outcomes."
+            text = f"{_name(run)}: {shares}, evenly over parts and outcomes."
             yield f"<p>{escape(text)}</p>"
     yield from (f'<p class="warn">{escape(line)}</p>' for line in lost)
     yield _BROWSER
@@ -127,11 +127,16 @@ _BROWSER = """<div class="filters">
 """
 
 
+def _name(run: _Run) -> str:
+    """As its folder is called."""
+    return run.folder.path.resolve().name
+
+
 def _data(runs: Sequence[_Run], shots: dict[str, dict[int, str]]) -> dict[str, Any]:
     return {
         "runs": [
             {
-                "name": run.scores.run,
+                "name": _name(run),
                 "cases": [{**case.shown, "uri": _key(n, case.video)} for case in run.cases],
             }
             for n, run in enumerate(runs)

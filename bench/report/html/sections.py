@@ -35,7 +35,7 @@ _LEGEND = (
 def run_sections(folder: RunFolder, scores: Scores) -> Iterator[str]:
     """The HTML of one run."""
     manifest = folder.manifest()
-    yield f"<h1>{escape(scores.run)}</h1>"
+    yield f"<h1>{escape(folder.path.resolve().name)}</h1>"
     data = f"{scores.data} ({scores.data_hash})"
     yield f"<p>{escape(data)} · {escape(scores.mode)} · route {escape(scores.route)} · {escape(manifest.created)}</p>"
     if not scores.headline:

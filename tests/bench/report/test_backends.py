@@ -20,7 +20,7 @@ def test_a_row_counts_what_a_system_scored_took_and_cost(tmp_path: Path) -> None
     folder = run_folder(tmp_path / "run", dataset(tmp_path, items), records)
     sheet = backend_sheet(backends([folder]))
     first, second = ([cell for cell in row if cell] for row in sheet.rows)
-    assert first[:3] == ["r", "s1", "llava tiny-s1"]
+    assert first[:3] == ["run", "s1", "llava tiny-s1"]
     assert first[3].startswith("66.7 %")
     assert first[-4:] == ["0.500", "0.500", "100", "0.5000"]
     assert second[3].startswith("0.0 %")

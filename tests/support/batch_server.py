@@ -12,9 +12,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from loopback import loopback
 from provider_server import HEADERS, KEY, Malformed, ProviderServer, Says, only, read, say
 
 Fate = Callable[[int, int], str]
@@ -366,14 +367,6 @@ def _handler(server: BatchServer) -> type[BaseHTTPRequestHandler]:
 def batch_server(provider: str, says: Says) -> Iterator[BatchServer]:
     """A running server; `base_url` is what a model's settings name."""
     kept = BatchServer(provider, says)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(kept))
-    server.daemon_threads = True
-    kept.base_url = f"http://127.0.0.1:{server.server_port}" + ("/v1" if provider == "openai" else "")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with loopback(_handler(kept)) as url:
+        kept.base_url = url + ("/v1" if provider == "openai" else "")
         yield kept
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -9,8 +9,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import loopback
 
 Says = Callable[[str], str]
 
@@ -73,14 +75,6 @@ def _handler(judge: JudgeServer) -> type[BaseHTTPRequestHandler]:
 def judge_server(says: Says, *, key: str = "") -> Iterator[JudgeServer]:
     """A running server; `url` is its base URL."""
     judge = JudgeServer(says, key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(judge))
-    server.daemon_threads = True
-    judge.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with loopback(_handler(judge)) as url:
+        judge.url = f"{url}/v1"
         yield judge
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

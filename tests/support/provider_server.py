@@ -12,8 +12,10 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
+
+from loopback import loopback
 
 Says = Callable[[list[str]], str]
 KEY = "sk-test-5ecretKEY0123456789"
@@ -343,15 +345,9 @@ def _handler(server: ProviderServer) -> type[BaseHTTPRequestHandler]:
 def provider_server(provider: str, says: Says) -> Iterator[ProviderServer]:
     """A running server; `base_url` is what a model's settings name."""
     kept = ProviderServer(provider, says)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(kept))
-    server.daemon_threads = True
-    kept.base_url = f"http://127.0.0.1:{server.server_port}" + ("/v1" if provider == "openai" else "")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield kept
-    finally:
-        kept.hung.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback(_handler(kept)) as url:
+        kept.base_url = url + ("/v1" if provider == "openai" else "")
+        try:
+            yield kept
+        finally:
+            kept.hung.set()

@@ -11,10 +11,11 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from loopback import loopback
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from qdrant_client import QdrantClient
 from qdrant_client.http import models
@@ -175,13 +176,5 @@ def _plain(value: Any) -> Any:
 def qdrant_http(*, api_key: str = "") -> Iterator[tuple[str, Backend]]:
     """The URL of a running server, and what stands behind it."""
     backend = Backend()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(backend, api_key))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", backend
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback(_handler(backend, api_key)) as url:
+        yield url, backend

@@ -45,11 +45,9 @@ class Cases(NamedTuple):
 def cases_of(folder: RunFolder, most: int) -> Cases:
     """At most `most` questions of a scored run, in the order of its data set; needs its `questions.jsonl`."""
     verdicts, total = _chosen(folder, most)
-    samples = {
-        sample.id: sample for sample in folder.dataset().samples if sample.id in {s for s, _, _ in verdicts}
-    }
+    wanted, dataset = {name for name, _, _ in verdicts}, folder.dataset()
+    samples = {sample.id: sample for sample in dataset.samples if sample.id in wanted}
     told = _told(folder, set(verdicts))
-    dataset = folder.dataset()
     held = [
         Case(
             dataset.uri(samples[slot[0]]),

@@ -75,11 +75,11 @@ def _shots(
     lost: list[str] = []
     left = limits.frames
     for number, run in enumerate(runs):
-        wanted: dict[str, list[int]] = defaultdict(list)
+        wanted: dict[str, set[int]] = defaultdict(set)
         for case in run.cases:
             for index in _indices(case):
                 if left > 0 and index not in wanted[case.video]:
-                    wanted[case.video].append(index)
+                    wanted[case.video].add(index)
                     left -= 1
         played = {case.video: case.sha256 for case in run.cases}
         made, gone = pictures(wanted, run.video, played=played, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -21,7 +21,7 @@ _QUALITY = 70
 
 
 def pictures(
-    wanted: Mapping[str, Sequence[int]],
+    wanted: Mapping[str, set[int]],
     spec: VideoSpec,
     *,
     played: Mapping[str, str | None],
@@ -36,7 +36,7 @@ def pictures(
     for number, (uri, indices) in enumerate(wanted.items(), 1):
         try:
             _check(uri, played.get(uri))
-            found[uri] = _of_video(uri, set(indices), spec)
+            found[uri] = _of_video(uri, indices, spec)
         except VideoError as error:
             lost.append(str(error))
         if progress is not None:

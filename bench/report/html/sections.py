@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from html import escape
 from typing import TYPE_CHECKING
@@ -104,7 +104,7 @@ def _blind_rows(scores: Scores) -> set[int]:
     return found
 
 
-def sheet_html(sheet: Sheet, *, blind: set[int] = frozenset()) -> str:  # type: ignore[assignment]
+def sheet_html(sheet: Sheet, *, blind: Collection[int] = ()) -> str:
     """A table; rows at the places in `blind` are set back."""
     head = "".join(f"<th{_side(n, sheet)}>{escape(name)}</th>" for n, name in enumerate(sheet.columns))
     body = "".join(

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from services.memory.settings import Settings
 from shared import subjects
 from shared.bus import Meta, failpoints
+from shared.clock import wall
 from shared.errors import StoreError
 from shared.logs import get_logger
 from shared.memory import Memory, open_memory
@@ -31,7 +32,7 @@ from shared.messages import (
 )
 from shared.service import Runtime
 from shared.tasks import end_tasks
-from shared.telemetry import counter, histogram
+from shared.telemetry import counter, exemplar, histogram
 
 __all__ = ["Service", "Settings"]
 
@@ -102,8 +103,8 @@ class Service:
     async def _search(self, request: Search, meta: Meta) -> SearchReply:
         await failpoints.ahit("memory.received", meta.subject)
         reply = await self._work(lambda: self._memory.search(request))
-        _ENCODE_S.observe(reply.encode_s)
-        _SEARCH_S.observe(reply.search_s)
+        _ENCODE_S.observe(reply.encode_s, exemplar(meta.trace))
+        _SEARCH_S.observe(reply.search_s, exemplar(meta.trace))
         _SEARCHES.inc()
         self._served["searches"] += 1
         return reply
@@ -128,7 +129,7 @@ class Service:
         ttl = self._settings.memory_ttl_s
         while ttl:
             try:
-                gone = await self._work(lambda: self._memory.delete(before=time.time() - ttl))
+                gone = await self._work(lambda: self._memory.delete(before=wall() - ttl))
                 _FORGOTTEN.labels("age").inc(gone)
             except StoreError as error:
                 get_logger().warning("sweep_failed", error=str(error))

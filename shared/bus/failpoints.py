@@ -1,8 +1,9 @@
 """Named places where a test can stop, kill or delay this process; idle unless `DSB_FAILPOINTS` is set.
 
-`DSB_FAILPOINTS="NAME[TAG]=ACTION@N!FILE;…"`: NAME may be a glob, TAG is a part of the tag. ACTION is
+`DSB_FAILPOINTS="NAME[TAG]=ACTION@N?FILE!FILE;…"`: NAME may be a glob, TAG is a part of the tag. ACTION is
 `kill`, `pause`, `sleep:MS` or `delay:LO:HI:SEED` (milliseconds, uniformly random). `@N`: only the Nth
-hit. `!FILE`: only once; FILE is made first, so that a restarted process goes on.
+hit. `?FILE`: only while FILE is there. `!FILE`: only once; FILE is made first, so that a restarted
+process goes on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["ahit", "configure", "hit"]
 
 _RULE = re.compile(
     r"(?P<name>[^\[=\s]+)(\[(?P<tag>.*)\])?=(?P<action>kill|pause|sleep:[\d.]+|delay:[\d.]+:[\d.]+:\d+)"
-    r"(@(?P<nth>\d+))?(!(?P<file>.+))?"
+    r"(@(?P<nth>\d+))?(\?(?P<while>[^!]+))?(!(?P<file>.+))?"
 )
 
 
@@ -36,6 +37,7 @@ class _Rule:
         action: list[str] = found["action"].split(":")
         self._action, numbers = action[0], action[1:]
         self._nth, self._file, self._hits = int(found["nth"] or 0), found["file"] or "", 0
+        self._while = found["while"] or ""
         if self._action == "delay":
             self._low, self._high = float(numbers[0]), float(numbers[1])
             self._random = random.Random(int(numbers[2]))
@@ -46,6 +48,8 @@ class _Rule:
     def due(self, name: str, tag: str) -> bool:
         """Whether this hit is the one; counts it."""
         if not fnmatchcase(name, self._name) or self._tag not in tag:
+            return False
+        if self._while and not os.path.exists(self._while):
             return False
         self._hits += 1
         if self._nth and self._hits != self._nth:

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from shared import subjects
 from shared.bus import core, failpoints, jetstream
 from shared.bus.connection import Connection
+from shared.clock import wall
 from shared.errors import DataError, Overloaded, TransportError
 from shared.logs import get_logger
 from shared.messages import S2Job
@@ -71,7 +72,7 @@ class Job:
             self.error = str(error)
         about = msg.metadata
         self.delivered = about.num_delivered
-        self.age_s = max(0.0, time.time() + broker_ahead_s - about.timestamp.timestamp())
+        self.age_s = max(0.0, wall() + broker_ahead_s - about.timestamp.timestamp())
         self.subject, self.trace = msg.subject, (msg.headers or {}).get(core.TRACE, "")
 
     async def progress(self) -> None:
@@ -189,12 +190,12 @@ class _Puller:
 
     async def _read_clock(self) -> None:
         """How far the broker's clock is ahead of ours: its word about the consumer carries its time."""
-        sent = time.time()
+        sent = wall()
         answer = await self._conn.api(f"CONSUMER.INFO.{subjects.S2_JOBS}.{CONSUMER}")
         if "error" in answer:
             raise jetstream.failure(f"consumer {CONSUMER}", answer["error"])
         if "ts" in answer:
-            self._broker_ahead_s = jetstream.parse_time(answer["ts"]) - (sent + time.time()) / 2
+            self._broker_ahead_s = jetstream.parse_time(answer["ts"]) - (sent + wall()) / 2
         self._clock_read = time.monotonic()
 
 

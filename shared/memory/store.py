@@ -6,12 +6,12 @@ For that a store keeps vectors as they are (distance: dot product) and gives the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
+from shared.clock import wall
 from shared.errors import ConfigError, StoreError
 from shared.memory.encoder import Vector
 from shared.messages import Note
@@ -137,7 +137,7 @@ def payload_of(note: Note) -> dict[str, Any]:
     """Turn a note into an engine's payload; `run` is stored as `run_id`, beside the time of storing."""
     payload = note.model_dump(mode="json")
     payload["run_id"] = payload.pop("run")
-    payload[STORED_AT] = time.time()
+    payload[STORED_AT] = wall()
     return payload
 
 

@@ -52,6 +52,14 @@ def test_a_file_makes_it_happen_once_over_restarts(tmp_path: Path) -> None:
     assert _run(rules)[0] == 0
 
 
+def test_a_rule_acts_only_while_its_file_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "on"
+    assert _run(f"s1.a=kill?{file}") == (0, ["s1.a x", "s2.b red box", "s2.b blue"])
+    file.touch()
+    assert _run(f"s1.a=kill?{file}!{tmp_path / 'once'}") == (-signal.SIGKILL, [])
+    assert _run(f"s1.a=kill?{file}!{tmp_path / 'once'}")[0] == 0
+
+
 def test_delays_are_drawn_from_their_range(set_failpoints: Callable[[str], None]) -> None:
     set_failpoints("bus.*=delay:20:30:7;s1.x=sleep:10")
     began = time.monotonic()

@@ -25,6 +25,7 @@ from shared.messages.asking import (
     question_key,
 )
 from shared.messages.base import Message, Opening, Seconds
+from shared.messages.live import Look, Slow, StreamReport, StreamState, StreamStatus
 from shared.messages.notes import (
     Forget,
     Forgotten,
@@ -77,6 +78,7 @@ __all__ = [
     "Hit",
     "Holdings",
     "HoldingsReply",
+    "Look",
     "Message",
     "Mode",
     "Note",
@@ -106,8 +108,12 @@ __all__ = [
     "Search",
     "SearchReply",
     "Seconds",
+    "Slow",
     "Standing",
     "Status",
+    "StreamReport",
+    "StreamState",
+    "StreamStatus",
     "TimedEvent",
     "Timings",
     "Upsert",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.messages.base import Message, Opening, Seconds
+from shared.messages.live import Slow, StreamReport
 from shared.messages.remembering import NoteSpec, RecallSpec
 
 __all__ = [
@@ -121,6 +122,8 @@ class Profile(Message):
     cache: CacheSpec = CacheSpec()
     credit: Annotated[int, Field(ge=1)] = 64
     """Frames that the reader may be ahead of the owner (capacity mode)."""
+    slow: Slow = Slow.DROP_OLDEST
+    """What gives way where somebody falls behind (live mode)."""
 
     @property
     def live(self) -> bool:
@@ -149,8 +152,10 @@ class Open(Message):
     opening: Opening
     run: str
     uri: str
-    """File, folder, `rtsp://`, `/dev/video*` or `synth:`; resolved where the reader runs."""
+    """File, folder, `rtsp://`, `webcam:…`, `/dev/video*` or `synth:`; resolved where the reader runs."""
     profile: Profile
+    kept: bool = False
+    """No bench keeps it open: it plays until it is closed or its source is gone, and the router finds it readers."""
 
 
 class OpenReply(Message):
@@ -185,6 +190,12 @@ class EventKind(StrEnum):
     EOS = "eos"
     DROPPED = "dropped"
     ERROR = "error"
+    LOST = "lost"
+    """A live source gives no pictures any more: `t` is where they stopped."""
+    RESUMED = "resumed"
+    """It is back: `t` is the first picture's, `text` tells the gap."""
+    REPORT = "report"
+    """A worker lets go of a stream, or its source ended: what became of the frames."""
     CLOSED = "closed"
 
 
@@ -204,6 +215,8 @@ class Event(Message):
     """For people; at `error` it names the source."""
     open: Open | None = None
     """At `opened`: what was asked for, so that any router can place it."""
+    report: StreamReport | None = None
+    """At `report`."""
 
 
 class Grant(Message):

@@ -2,7 +2,7 @@
 # The environment in $(VENV) is built when a target first needs it, and again when pyproject.toml or constraints.txt change.
 #   PYTHON=python3.12   the interpreter to build it with (3.11 or newer)
 #   TORCH_INDEX=URL     a wheel index to take torch from (CPU or CUDA build); empty: where pip looks anyway
-#   ARGS='…'            more arguments for demo, test, faults, train-tiny, soak-s1 and bench-…
+#   ARGS='…'            more arguments for demo, test, faults, train-tiny, soak, soak-s1 and bench-…
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay soak soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -94,8 +94,11 @@ bench-score: $(READY) ## what a run of a million records takes to score, beside 
 bench-tiny: $(READY) ## what training the two small models costs, from a few steps of each stage
 	@$(BIN)/python -m bench.tiny.cost $(ARGS)
 
-soak-s1: $(READY) ## half an hour of live video through S1: drops, age of frames, memory and its slope (ARGS='--streams all --minutes 5')
-	@$(BIN)/python -m bench.soak $(ARGS)
+soak-s1: $(READY) ## half an hour of live video through S1: drops, age of frames, memory and its slope (ARGS='--streams all --seconds 300')
+	@$(BIN)/dsb load soak --only-s1 --streams 1 --seconds 1800 $(ARGS)
+
+soak: $(READY) ## an hour of eight live streams through the whole stack: drops by reason, reconnects, memory slopes (ARGS='--seconds 600')
+	@$(BIN)/dsb load soak $(ARGS)
 
 bench-memory: $(READY) ## what a memory of a million notes costs: search, upsert and recall, in process and as a service
 	@$(BIN)/python -m bench.memory.cost $(ARGS)

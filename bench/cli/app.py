@@ -9,6 +9,7 @@ from bench.cli import (
     batch,
     data,
     experiment,
+    load,
     memory,
     models,
     report,
@@ -53,6 +54,7 @@ app.add_typer(batch.app, name="batch")
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(load.app, name="load")
 app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
 app.add_typer(report.app, name="report")

@@ -19,7 +19,7 @@ from bench.data.dataset import Dataset
 from bench.run.config import RunConfig
 from shared.errors import ConfigError
 
-__all__ = ["DataStamp", "Manifest", "check_resume", "make_manifest"]
+__all__ = ["DataStamp", "Manifest", "check_resume", "hardware", "make_manifest"]
 
 
 class DataStamp(BaseModel):
@@ -99,7 +99,7 @@ def make_manifest(
         codec=codec,
         code=_code(),
         packages=_packages(),
-        hardware=_hardware(),
+        hardware=hardware(),
     )
 
 
@@ -152,7 +152,8 @@ def _git(root: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def _hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Any]:
+    """The machine that this process runs on."""
     return {
         "system": platform.platform(),
         "machine": platform.machine(),

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import urllib.request
 from typing import Any
 
 import psutil
 
+from bench.load.trend import trend
 from bench.run.embedded import Stack
-from bench.trend import trend
 
 __all__ = ["Resident"]
 
 _BENCH = "bench"
 _SETTLED = 0.2
 """Share of the time that is left out of the slope: pools fill, caches reach their size."""
-_FRAMES = re.compile(r"^dsb_s1_frames_total (\S+)", re.MULTILINE)
 
 
 class Resident:
@@ -52,15 +49,6 @@ class Resident:
     def row(self) -> str:
         """The newest sizes, MB."""
         return "  ".join(f"{self._sizes[name][-1]:9.1f}" for name in self._names)
-
-    def frames(self) -> int:
-        """Frames that S1 has encoded so far, by its own count."""
-        count = 0
-        for url in self._stack.pages("s1"):
-            with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
-                found = _FRAMES.search(page.read().decode())
-            count += int(float(found[1])) if found else 0
-        return count
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """By process: first, last and largest size, the slope in MB an hour once it had settled, and cores in use."""

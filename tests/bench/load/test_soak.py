@@ -1,4 +1,4 @@
-"""What `make soak-s1` says of slopes, and that it follows a stream and is refused one too many."""
+"""What `dsb load soak` says of slopes, and that it follows a stream and is refused one too many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import pytest
 
-from bench.trend import trend
+from bench.load.trend import trend
 
 HOURS = [i / 720 for i in range(360)]
 
@@ -45,13 +45,16 @@ def test_two_points_have_a_slope_without_error() -> None:
 @pytest.mark.stack
 @pytest.mark.slow
 def test_one_stream_is_followed_and_one_too_many_is_refused_in_one_line() -> None:
-    command = [sys.executable, "-m", "bench.soak", "--minutes", "0.3", "--streams", "all", "--slots", "1"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    command = [sys.executable, "-m", "bench.cli", "load", "soak"]
+    options = ["--seconds", "18", "--streams", "all", "--slots", "1", "--only-s1"]
+    ended = subprocess.run([*command, *options], capture_output=True, text=True, timeout=280)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
     assert (found["streams"], found["failed"]) == (1, 0)
     assert found["refusal"] == "no room on s1: add workers or ask less often"
     assert found["frames_encoded"] + found["frames_dropped"] > 0
     assert found["asked"] > 0
+    assert not any(found["troubles"].values())
+    assert sum(found["drops"].values()) == found["frames_dropped"]
     assert found["rss"]["s1-1"]["cores"] > 0
     assert set(found["rss"]) == {"nats", "reader-1", "router-1", "s1-1", "memory-1", "bench"}

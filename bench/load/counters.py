@@ -1,0 +1,72 @@
+"""What the processes of a stack count of themselves, read off their `/metrics` pages."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bench.run.embedded import Stack
+from shared.service import SERVICES
+
+__all__ = ["Counted", "counted", "drops", "troubles"]
+
+_TROUBLES = {
+    "bus_reconnects": "reconnects",
+    "bus_disconnects": "disconnects",
+    "bus_errors": "bus errors",
+    "bus_consumer_resets": "consumer resets",
+    "leases_lost": "leases lost",
+}
+"""By metric, without prefix and `_total`: what a quiet stack has none of."""
+
+
+class Counted(NamedTuple):
+    """A counter of one service, all its processes together."""
+
+    service: str
+    metric: str
+    """Without `dsb_` and `_total`."""
+    labels: tuple[tuple[str, str], ...]
+
+
+def counted(stack: Stack) -> Counter[Counted]:
+    """Every counter of the project, now; blocks."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    found: Counter[Counted] = Counter()
+    for service in SERVICES:
+        for url in stack.pages(service):
+            with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
+                text = page.read().decode()
+            for family in text_string_to_metric_families(text):
+                if family.type != "counter" or not family.name.startswith("dsb_"):
+                    continue
+                name = family.name.removeprefix("dsb_").removesuffix("_total")
+                for sample in family.samples:
+                    if sample.name.endswith("_total"):
+                        labels = tuple(sorted(sample.labels.items()))
+                        found[Counted(service, name, labels)] += round(sample.value)
+    return found
+
+
+def drops(before: Mapping[Counted, int], after: Mapping[Counted, int]) -> dict[str, int]:
+    """Frames given up meanwhile, by who and why: `reader: late`."""
+    found: Counter[str] = Counter()
+    for key, count in after.items():
+        if key.metric == "frames_dropped":
+            labels = dict(key.labels)
+            found[f"{labels.get('service', key.service)}: {labels.get('reason', '')}"] += count - before.get(
+                key, 0
+            )
+    return {name: count for name, count in sorted(found.items()) if count}
+
+
+def troubles(before: Mapping[Counted, int], after: Mapping[Counted, int]) -> dict[str, int]:
+    """Reconnects, lost leases and the like meanwhile: each name is there, 0 when there was none."""
+    found = dict.fromkeys(_TROUBLES.values(), 0)
+    for key, count in after.items():
+        if key.metric in _TROUBLES:
+            found[_TROUBLES[key.metric]] += count - before.get(key, 0)
+    return found

@@ -1,0 +1,129 @@
+"""How long a whole stack keeps up with live streams, and at what memory: `dsb load soak`, or `make soak`.
+
+Long H.264 files of the synthetic world are played live; S1 follows them and writes its notes to memory, and is asked
+about the present every few seconds; every sixth question goes to S2. Stated are drops by reason, reconnects, the age
+of the newest frame that an answer rests on, and the memory of every process with its slope. What is kept for a time
+(frames, notes) is kept for five minutes, so that within the soak as much goes as comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.load.counters import counted, drops, troubles
+from bench.load.crowd import Crowd, Crowded, crowded, figures, spread
+from bench.load.resident import Resident
+from bench.overhead import percentile
+from bench.run.embedded import Stack, StackSpec
+from shared.bus import Bus
+
+__all__ = ["MOST", "soak"]
+
+MOST = 64
+"""Streams opened when as many are wanted as are admitted."""
+_KEPT_S = "300"
+_S2_EVERY = 6
+
+
+def soak(
+    folder: Path,
+    *,
+    seconds: float,
+    streams: int | None,
+    fps: float,
+    slots: int | None = None,
+    with_s2: bool = True,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Play `streams` (null: as many as are admitted) for so long, wall clock; blocks. Figures by name.
+
+    `slots` is how many streams S1 may own; null is its own default.
+    """
+    spec = StackSpec(
+        folder=folder,
+        counts={} if with_s2 else {"s2": 0},
+        env={"DSB_FRAMES_LIVE_MAX_AGE_S": _KEPT_S},
+        service_env=_settings(streams, slots),
+    )
+    crowd = Crowd(fps=fps, s2_every=_S2_EVERY if with_s2 else 0)
+    with Stack(spec) as stack:
+        return asyncio.run(_play(stack, folder, crowd, seconds=seconds, wanted=streams, say=say))
+
+
+def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str]]:
+    own = {"memory": {"DSB_MEMORY_TTL_S": _KEPT_S}}
+    if slots or streams:
+        room = slots or max(8, streams or 0)
+        # A reader that is full would be silent: it is S1 that shall refuse.
+        own |= {"s1": {"DSB_SLOTS": f"{room}"}, "reader": {"DSB_SLOTS": f"{max(16, room + 1)}"}}
+    return own
+
+
+async def _play(
+    stack: Stack,
+    folder: Path,
+    crowd: Crowd,
+    *,
+    seconds: float,
+    wanted: int | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    bus = await Bus.connect(stack.bus_settings(), name="load")
+    resident = Resident(stack)
+    try:
+        async with crowded(bus, folder, crowd, wanted=wanted or MOST, seconds=seconds) as crowd_now:
+            say(f"streams admitted by S1: {len(crowd_now.streams)}, live at {crowd.fps:g} frames/s")
+            say(f"one more was refused: {crowd_now.refusal}" if crowd_now.refusal else "none was refused")
+            before = await asyncio.to_thread(counted, stack)
+            began = time.monotonic()
+            async with crowd_now.listening() as check:
+                await _watch(resident, crowd_now, check, seconds, say)
+                took = time.monotonic() - began
+                after = await asyncio.to_thread(counted, stack)
+            lags = spread("published_late", await crowd_now.lags())
+            found = figures(crowd_now.heard)
+            dropped = crowd_now.dropped
+    finally:
+        await bus.drain()
+    encoded = sum(after[key] - before[key] for key in after if key.metric == "s1_frames")
+    return {
+        "seconds": round(took, 1),
+        "fps": crowd.fps,
+        "streams": len(crowd_now.streams),
+        "refusal": crowd_now.refusal,
+        "frames_due": round(took * crowd.fps * len(crowd_now.streams)),
+        "frames_encoded": encoded,
+        "frames_dropped": dropped,
+        "drops": drops(before, after),
+        "troubles": troubles(before, after),
+        **found,
+        **lags,
+        "rss": resident.summary(),
+    }
+
+
+async def _watch(
+    resident: Resident,
+    crowd: Crowded,
+    check: Callable[[], None],
+    seconds: float,
+    say: Callable[[str], None],
+) -> None:
+    """Look at memory for as long as the soak takes; a row now and then."""
+    minutes = seconds / 60
+    began, rows = time.monotonic(), 0
+    say(f"\nminute  {resident.heading()}   drops  asked  age p50")
+    while (now := time.monotonic() - began) < seconds:
+        resident.look(now)
+        check()
+        if now >= rows * 60 * max(1.0, minutes / 30):
+            ages = [age for one in crowd.heard for age in one.ages]
+            asked = sum(one.asked for one in crowd.heard)
+            age = f"{percentile(ages, 50):6.2f} s" if len(ages) > 1 else "-"
+            say(f"{now / 60:6.1f}  {resident.row()}  {crowd.dropped:6}  {asked:5}  {age}")
+            rows += 1
+        await asyncio.sleep(resident.every_s(minutes))

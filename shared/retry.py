@@ -9,11 +9,15 @@ from typing import TypeVar
 
 from shared.errors import TransportError
 from shared.logs import get_logger
+from shared.telemetry import counter
 
 __all__ = ["persist"]
 
 T = TypeVar("T")
 
+_RETRIES = counter(
+    "retries_total", "Requests to the broker or a service that failed, and were tried again or given up"
+)
 _FIRST_S, _LONGEST_S = 0.1, 2.0
 
 
@@ -33,6 +37,7 @@ async def persist(
         try:
             return await call()
         except TransportError as error:
+            _RETRIES.inc()
             waited = time.monotonic() - started
             if not while_() or (within_s is not None and waited >= within_s):
                 raise

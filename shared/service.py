@@ -16,6 +16,7 @@ import sys
 import time
 from typing import Any, ClassVar, Protocol
 
+from shared import tracing
 from shared.bus import Bus
 from shared.errors import ConfigError, DsbError
 from shared.health import HealthServer
@@ -131,6 +132,7 @@ def main(name: str) -> int:
     try:
         service, settings = build(name)
         setup(settings.log_level, settings.log_format, service=name)
+        tracing.start(name)
         asyncio.run(host(service, settings))
     except DsbError as error:
         print(f"dsb: {name}: {error}", file=sys.stderr)

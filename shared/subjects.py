@@ -19,6 +19,11 @@ S2_JOBS = "DSB_S2_JOBS"
 ANSWERS = "DSB_ANSWERS"
 DLQ = "DSB_DLQ"
 
+_HOPS = (
+    *("ask", "answer", "s1", "s2.job", "ctl.s1.place", "ctl.reader", "frame", "event", "dlq"),
+    *("mem.upsert", "mem.search", "mem.list", "mem.forget", "grant", "credit"),
+)
+
 OWNER_BUCKET = "dsb_owner"
 READER_BUCKET = "dsb_reader"
 STANDING_BUCKET = "dsb_standing"
@@ -106,3 +111,9 @@ def credit(opening: str) -> str:
 def dlq(service: str) -> str:
     """Dead letters of a service."""
     return f"dsb.v1.dlq.{service}"
+
+
+def hop(subject: str) -> str:
+    """Which way of the protocol a subject is, without what it holds of one stream: for metrics and spans."""
+    rest = subject.removeprefix("dsb.v1.")
+    return next((name for name in _HOPS if rest == name or rest.startswith(f"{name}.")), "other")

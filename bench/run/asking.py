@@ -8,7 +8,6 @@ path by itself.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from functools import partial
 from bench.run.book import Book
 from bench.run.polling import as_tick, poll, reply, said_yes
 from bench.run.session import Final, Session
-from shared import subjects
+from shared import subjects, tracing
 from shared.errors import NoResponders, TransportError
 from shared.logs import get_logger
 from shared.messages import Ask, AskReply, Path, Question, RouteStamp, S1Said, Status
@@ -38,10 +37,6 @@ _LONGEST = 5.0
 """The longest pause between two sendings of an ask, as a multiple of the first."""
 
 
-def _new_trace() -> str:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-
-
 @dataclass
 class _Sending:
     """One question on its way to one path, or to all of them."""
@@ -51,8 +46,8 @@ class _Sending:
     only: Path | None = None
     decided: RouteStamp | None = None
     """The decision that it is sent by; null where the router decides as the bench did."""
-    trace: str = field(default_factory=_new_trace)
-    """W3C `traceparent`: one a sending, in every message about it."""
+    root: tracing.Root = field(default_factory=partial(tracing.root, "question"))
+    """Its trace: one a sending, named in every message about it."""
     first: float = 0.0
     """When it was first sent, on this process's monotonic clock."""
     sent: float = 0.0
@@ -120,13 +115,16 @@ class Asking:
             decide=True,
             first=S1Said(status=first.status, confidence=first.confidence) if first else None,
             open=session.opened,
-            trace=_new_trace(),
+            trace=(root := tracing.root("decision")).trace,
         )
-        while not (why := over()):
-            reply = await self._request(session, message, timeout=_DECIDE_S)
-            if reply is not None and reply.stamp is not None:
-                return Routed(reply.stamp.paths, reply.stamp, reply.then)
-            await session.wait_change(_UNHEARD_S)
+        try:
+            while not (why := over()):
+                reply = await self._request(session, message, timeout=_DECIDE_S)
+                if reply is not None and reply.stamp is not None:
+                    return Routed(reply.stamp.paths, reply.stamp, reply.then)
+                await session.wait_change(_UNHEARD_S)
+        finally:
+            root.end()
         return why
 
     async def ask(self, session: Session, key: str, over: Over) -> str:
@@ -177,6 +175,7 @@ class Asking:
     async def stand(self, session: Session, key: str, over: Over) -> str:
         """Put a standing question, without waiting for its ticks (live mode)."""
         [sending] = self._prepare(key, self.book.paths(key))
+        sending.root.end()
         while not (sending.accepted or self.book.done(key)):
             if why := over():
                 return why
@@ -244,6 +243,20 @@ class Asking:
         patient: bool = False,
     ) -> str:
         """Send until `here()`, or `over()` gives a reason to stop; who is `patient` waits before sending again."""
+        try:
+            return await self._persist(session, sending, here, over, patient=patient)
+        finally:
+            sending.root.end()
+
+    async def _persist(
+        self,
+        session: Session,
+        sending: _Sending,
+        here: Callable[[], bool],
+        over: Over,
+        *,
+        patient: bool,
+    ) -> str:
         pause = self._retry_s
         if not sending.first:
             sending.first = sending.sent = time.monotonic()
@@ -276,7 +289,7 @@ class Asking:
             only=sending.only,
             decided=sending.decided,
             open=session.opened,
-            trace=sending.trace,
+            trace=sending.root.trace,
         )
         reply = await self._request(session, message)
         if reply is None:

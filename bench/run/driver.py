@@ -22,6 +22,7 @@ from bench.run.orchestrate import Job, run_plays
 from bench.run.preparing import Prepared, left, prepare, prepare_shard, resumable
 from bench.run.serial import run_offline
 from bench.run.stop import Stop, on_signals
+from shared import tracing
 from shared.bus import Bus, discover
 from shared.errors import ConfigError, TransportError
 from shared.logs import get_logger
@@ -100,6 +101,7 @@ def _play_left(
     stop: Stop | None,
     stack: StackSpec | None,
 ) -> None:
+    tracing.start("bench")
     job = Job(prepared.run, prepared.config, prepared.left, writer, listener, prepared.plays)
     stop = stop or Stop()
     if prepared.config.stream.mode == "offline":

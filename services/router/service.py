@@ -13,11 +13,13 @@ from services.router.deciding import Deciding
 from services.router.dispatch import Dispatcher, no_room
 from services.router.placement import Placement
 from services.router.settings import RouterSettings
-from shared import subjects
+from services.router.watching import watching
+from shared import subjects, tracing
 from shared.bus import Meta, failpoints
 from shared.messages import Ask, AskReply, Path, RouteStamp
+from shared.routing import Routed
 from shared.service import Runtime
-from shared.telemetry import counter, histogram
+from shared.telemetry import counter, exemplar, histogram
 
 __all__ = ["Service", "Settings"]
 
@@ -44,7 +46,7 @@ class Service:
         placement = Placement(rt.bus, sweep_s=self._settings.sweep_s)
         self._dispatcher = Dispatcher(rt.bus, placement, job_max_age_s=self._settings.job_max_age_s)
         self._deciding = Deciding(self._settings.decide_s)
-        async with placement.running():
+        async with placement.running(), watching(rt.bus, every_s=self._settings.watch_s):
             asks = await rt.bus.serve(
                 subjects.ASK_ALL, Ask, self._ask, queue="router", concurrency=self._settings.concurrency
             )
@@ -60,17 +62,21 @@ class Service:
         question = ask.question
         await failpoints.ahit("router.received", question.text)
         if ask.decide:
-            routed = await self._deciding.decide(ask)
+            routed = await self._decided(ask, meta)
             return self._reply("decided", routed.stamp, routed.paths, then=routed.then)
-        stamp = ask.decided or (await self._deciding.decide(ask)).stamp
+        stamp = ask.decided or (await self._decided(ask, meta)).stamp
         paths = stamp.paths if ask.only is None else (ask.only,)
         status = await self._dispatcher.send(ask, paths, stamp)
         _ASKS.labels(status).inc()
         if status == "accepted":
             for path in paths:
                 _ROUTED.labels(ask.route, path).inc()
-        _SECONDS.observe(time.perf_counter() - started)
+        _SECONDS.observe(time.perf_counter() - started, exemplar(meta.trace))
         return self._reply(status, stamp, paths)
+
+    async def _decided(self, ask: Ask, meta: Meta) -> Routed:
+        with tracing.span("decide", meta.trace, dsb_route=ask.route):
+            return await self._deciding.decide(ask)
 
     def _reply(
         self, status: Outcome, stamp: RouteStamp, paths: tuple[Path, ...], *, then: bool = False

@@ -23,3 +23,5 @@ class RouterSettings(ServiceSettings):
     """How often openings without an owner are looked for, beside the watch on their leases."""
     job_max_age_s: Annotated[float, Field(gt=0)] = 30.0
     """A job that waited longer in the queue is dropped (live mode)."""
+    watch_s: Annotated[float, Field(gt=0)] = 5.0
+    """How often the depth of the work queue is read for the metrics."""

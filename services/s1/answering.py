@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 
 from services.s1.settings import S1Settings
 from services.s1.stream_time import StreamTime
-from shared import subjects
+from shared import metering, subjects, tracing
 from shared.bus import Bus, Lease, failpoints
 from shared.errors import DsbError, LeaseLost
 from shared.logs import get_logger
@@ -20,13 +20,9 @@ from shared.messages import Answer, DeadLetter, Done, Draft, Open, Path, S1Ask, 
 from shared.perception import Perceiver
 from shared.retry import persist
 from shared.tasks import end_tasks
-from shared.telemetry import counter, histogram
 from shared.vlm import Vlm
 
 __all__ = ["Answering"]
-
-_ANSWERS = counter("answers_total", "Answers by path and status", "path", "status")
-_SECONDS = histogram("answer_seconds", "From a question taken up to its answer published", "path")
 
 
 class Answering:
@@ -101,9 +97,10 @@ class Answering:
         await failpoints.ahit("s1.answering", question.text)
         started = time.perf_counter()
         try:
-            draft, busy_s = await asyncio.get_running_loop().run_in_executor(
-                self._model_thread, self._run, ask
-            )
+            with tracing.span("s1.model", ask.trace, dsb_model=self._model):
+                draft, busy_s = await asyncio.get_running_loop().run_in_executor(
+                    self._model_thread, self._run, ask
+                )
         except DsbError as error:
             await self._publish(ask, Status.ERROR, attempt, Timings(), error=str(error))
             return
@@ -116,7 +113,6 @@ class Answering:
         await failpoints.ahit("s1.computed_not_published", question.text)
         await self._publish(ask, Status.OK, attempt, timings, draft=draft)
         await failpoints.ahit("s1.published_not_replied", question.text)
-        _SECONDS.labels("s1").observe(time.perf_counter() - taken)
 
     def _run(self, ask: S1Ask) -> tuple[Draft, float]:
         started = time.perf_counter()
@@ -148,22 +144,20 @@ class Answering:
         error: str = "",
     ) -> None:
         self._lease.require()
-        stored = await self._bus.publish_answer(
-            Answer(
-                opening=ask.question.opening,
-                key=ask.question.key,
-                path=Path.S1,
-                status=status,
-                error=error,
-                draft=draft,
-                t_ask=ask.question.t_ask,
-                route=ask.route,
-                worker=self._worker,
-                model=self._model,
-                epoch=self._lease.epoch,
-                attempts=attempt,
-                timings=timings,
-                trace=ask.trace,
-            )
+        answer = Answer(
+            opening=ask.question.opening,
+            key=ask.question.key,
+            path=Path.S1,
+            status=status,
+            error=error,
+            draft=draft,
+            t_ask=ask.question.t_ask,
+            route=ask.route,
+            worker=self._worker,
+            model=self._model,
+            epoch=self._lease.epoch,
+            attempts=attempt,
+            timings=timings,
+            trace=ask.trace,
         )
-        _ANSWERS.labels("s1", status if stored else "duplicate").inc()
+        metering.answered(answer, stored=await self._bus.publish_answer(answer))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from concurrent.futures import Executor
 from contextlib import aclosing
 from typing import Any
@@ -18,8 +19,9 @@ from services.s1.notes import NoteWriter
 from services.s1.settings import S1Settings
 from services.s1.standing import StandingQuestions
 from services.s1.stream_time import StreamTime
-from shared import subjects
-from shared.bus import Bus, FrameLog, FrameRecord, Lease, Meta
+from shared import metering, subjects
+from shared.bus import Bus, FrameLog, FrameRecord, Lease, Meta, hopped
+from shared.clock import wall
 from shared.errors import DsbError
 from shared.logs import get_logger
 from shared.messages import Credit, Done, Event, EventKind, Open, S1Ask
@@ -163,7 +165,7 @@ class Owned:
             async for record in fresh:
                 await self._consume(record)
                 if latest.idle:  # never at the cost of a frame
-                    await self._model(self._perceiver.prefill)
+                    await self._staged("prefill", self._perceiver.prefill)
 
     async def _tell_dropped(self, count: int, t: float) -> None:
         await self._bus.publish_event(
@@ -173,7 +175,8 @@ class Owned:
     async def _consume(self, record: FrameRecord) -> None:
         if record.kind == "frame":
             frame = Frame(record.index, record.t, record.jpeg)
-            await self._notes.write(await self._model(self._perceiver.push, frame))
+            hopped(subjects.frames(self._opening, live=self._profile.live), wall() - record.time)
+            await self._notes.write(await self._staged("perceive", self._perceiver.push, frame))
             _FRAMES.inc()
             self._consumed = record.index
             if self._profile.live:
@@ -184,7 +187,7 @@ class Owned:
             await self._time.end(record.t)
         elif record.kind == "watermark":
             await self._notes.write(await self._model(self._perceiver.advance, record.t))
-            await self._model(self._perceiver.prefill)
+            await self._staged("prefill", self._perceiver.prefill)
             await self._time.reach(record.t)
             await self._tell_credit()
             await self._bus.publish_event(
@@ -199,6 +202,12 @@ class Owned:
 
     async def _model(self, call: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._model_thread, call, *args)
+
+    async def _staged(self, stage: str, call: Any, *args: Any) -> Any:
+        started = time.perf_counter()
+        result = await self._model(call, *args)
+        metering.stage("s1", stage, time.perf_counter() - started)
+        return result
 
     async def _tell_credit(self) -> None:
         self._told = self._consumed

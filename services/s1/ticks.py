@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from services.s1.settings import S1Settings
-from shared import subjects
+from shared import metering, subjects, tracing
 from shared.bus import Bus, Lease, failpoints
 from shared.errors import DsbError, Overloaded
 from shared.messages import Answer, DeadLetter, Draft, Path, Profile, Question, S1Ask, S2Job, Status, Timings
@@ -88,9 +88,10 @@ class S1Look:
             return
         await failpoints.ahit("s1.tick", question.text)
         try:
-            draft, busy_s = await asyncio.get_running_loop().run_in_executor(
-                self._model_thread, partial(self._run, question, spoke=course.said)
-            )
+            with tracing.span("s1.model", course.ask.trace, dsb_model=self._model, dsb_tick=tick):
+                draft, busy_s = await asyncio.get_running_loop().run_in_executor(
+                    self._model_thread, partial(self._run, question, spoke=course.said)
+                )
         except DsbError as error:
             await self._publish(course, question, tick, Status.ERROR, error=str(error))
             return
@@ -146,7 +147,9 @@ class S1Look:
             trace=course.ask.trace,
         )
         stored: Answer | None = answer
-        if not await self._bus.publish_answer(answer):
+        ours = await self._bus.publish_answer(answer)
+        metering.answered(answer, stored=ours)
+        if not ours:
             # Another owner was here: what counts is what it stored.
             stored = await self._bus.answer_of(question.opening, question.key, Path.S1, str(tick))
         course.attempts = 1

@@ -13,18 +13,15 @@ from functools import partial
 
 from services.s2.evidence import Evidence, Frames, Notes
 from services.s2.settings import S2Settings
+from shared import metering, tracing
 from shared.bus import Bus, Job, failpoints
 from shared.errors import DsbError, TransportError
 from shared.logs import get_logger
 from shared.messages import Answer, DeadLetter, Draft, Path, S2Job, Status, Timings
 from shared.perception import Seen, Thinker
 from shared.subjects import DLQ
-from shared.telemetry import counter, histogram
 
 __all__ = ["Work"]
-
-_ANSWERS = counter("answers_total", "Answers by path and status", "path", "status")
-_SECONDS = histogram("answer_seconds", "From a question taken up to its answer published", "path")
 
 
 class Work:
@@ -54,7 +51,8 @@ class Work:
                 await job.term()
                 return
             async with job.heartbeat():
-                await self._do(job, job.body)
+                with job.working():
+                    await self._do(job, job.body)
         except TransportError as error:
             log.warning("job_interrupted", error=str(error))
 
@@ -74,14 +72,17 @@ class Work:
 
     async def _think(self, job: Job, body: S2Job, taken: float) -> None:
         text = body.question.text
-        frames = await self._evidence.frames(body, self._thinker)
+        with tracing.span("s2.gather", body.trace):
+            frames = await self._evidence.frames(body, self._thinker)
         gathered = time.perf_counter()
         ahead = self._begin(body, frames)
-        notes = await self._evidence.notes(body)
-        frames = await self._evidence.pointed(body, frames, notes)
+        with tracing.span("s2.retrieve", body.trace):
+            notes = await self._evidence.notes(body)
+            frames = await self._evidence.pointed(body, frames, notes)
         retrieved = time.perf_counter()
         await failpoints.ahit("s2.answering", text)
-        status, draft, error = await self._draft(body, frames, notes, ahead)
+        with tracing.span("s2.model", body.trace, dsb_model=self._model):
+            status, draft, error = await self._draft(body, frames, notes, ahead)
         now = time.perf_counter()
         timings = Timings(
             router=body.route.router_s,
@@ -95,7 +96,6 @@ class Work:
         await self._publish(body, status, job, timings, draft=draft, error=error)
         await failpoints.ahit("s2.answered_not_acked", text)
         await job.ack()
-        _SECONDS.labels("s2").observe(time.perf_counter() - taken)
 
     def _begin(self, body: S2Job, frames: Frames) -> asyncio.Future[Seen] | None:
         """Where the run wants it, the model sees the frames while memory is searched."""
@@ -156,25 +156,23 @@ class Work:
         error: str = "",
     ) -> None:
         question = body.question
-        stored = await self._bus.publish_answer(
-            Answer(
-                opening=question.opening,
-                key=question.key,
-                path=Path.S2,
-                n=_number(body),
-                status=status,
-                error=error,
-                draft=draft,
-                t_ask=question.t_ask,
-                route=body.route,
-                worker=self._worker,
-                model=self._model,
-                attempts=job.delivered,
-                timings=timings,
-                trace=body.trace,
-            )
+        answer = Answer(
+            opening=question.opening,
+            key=question.key,
+            path=Path.S2,
+            n=_number(body),
+            status=status,
+            error=error,
+            draft=draft,
+            t_ask=question.t_ask,
+            route=body.route,
+            worker=self._worker,
+            model=self._model,
+            attempts=job.delivered,
+            timings=timings,
+            trace=body.trace,
         )
-        _ANSWERS.labels("s2", status if stored else "duplicate").inc()
+        metering.answered(answer, stored=await self._bus.publish_answer(answer))
 
 
 def _number(body: S2Job) -> str:

@@ -2,13 +2,13 @@
 
 from shared.bus import failpoints
 from shared.bus.bus import Bus
-from shared.bus.core import Meta, Subscription
+from shared.bus.core import Meta, Subscription, hopped
 from shared.bus.discovery import ServiceInfo, discover
 from shared.bus.frames import FrameLog, FrameRecord
 from shared.bus.jetstream import Stored
 from shared.bus.kv import LeaseChange, LeaseInfo
 from shared.bus.lease import Lease
-from shared.bus.queue import Job
+from shared.bus.queue import Job, QueueDepth
 from shared.bus.topology import init_topology
 
 __all__ = [
@@ -20,10 +20,12 @@ __all__ = [
     "LeaseChange",
     "LeaseInfo",
     "Meta",
+    "QueueDepth",
     "ServiceInfo",
     "Stored",
     "Subscription",
     "discover",
     "failpoints",
+    "hopped",
     "init_topology",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from shared import subjects
+from shared import subjects, tracing
 from shared.bus import core, jetstream
 from shared.bus.connection import Connection
 from shared.errors import Conflict, PayloadTooLarge, TransportError
@@ -21,6 +21,7 @@ __all__ = ["answer_of", "answered", "dead_letter", "publish_answer", "publish_ev
 
 _ANSWER_S, _OTHER_S = 60.0, 30.0
 _DUPLICATES = counter("answers_duplicate_total", "Answers that came second and were not stored")
+_LETTERS = counter("dead_letters_total", "Dead letters written, by service", "service")
 
 
 async def _store(
@@ -37,9 +38,13 @@ async def _store(
 
     async def once() -> TransportError | None:
         try:
-            await jetstream.append(
-                conn, subject, body, headers=core.trace_headers(trace), expect_last=expect_last, msg_id=msg_id
-            )
+            with tracing.span(
+                f"send {subjects.hop(subject)}", trace, kind="producer", dsb_worker=conn.name
+            ) as inner:
+                headers = core.trace_headers(inner)
+                await jetstream.append(
+                    conn, subject, body, headers=headers, expect_last=expect_last, msg_id=msg_id
+                )
         except (Conflict, PayloadTooLarge) as error:
             # Asking again would not help.
             return error
@@ -90,4 +95,5 @@ async def publish_event(conn: Connection, event: Event) -> None:
 async def dead_letter(conn: Connection, letter: DeadLetter) -> None:
     """Store a dead letter; raises `TransportError` after 30 s."""
     await _store(conn, subjects.dlq(letter.service), letter.to_bytes(), within_s=_OTHER_S)
+    _LETTERS.labels(letter.service).inc()
     get_logger().error("dead_letter", service=letter.service, question=letter.key, reason=letter.reason)

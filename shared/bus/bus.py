@@ -12,7 +12,7 @@ from shared.bus.follow import Query, follow
 from shared.bus.jetstream import Stored
 from shared.bus.kv import LeaseChange, LeaseInfo
 from shared.bus.lease import Keeper, Lease
-from shared.bus.queue import Job
+from shared.bus.queue import Job, QueueDepth
 from shared.messages import Answer, DeadLetter, Event, Message, S2Job
 from shared.settings import BusSettings
 
@@ -139,6 +139,14 @@ class Bus:
         """Remove messages of a subject: all, all but the newest `keep`, or those below a sequence."""
         await jetstream.purge(self.connection, stream, subject, keep=keep, below_seq=below_seq)
 
+    async def delete(self, stream: str, seq: int) -> bool:
+        """Remove one message for good; false if there is none of that sequence."""
+        return await jetstream.delete(self.connection, stream, seq)
+
+    async def count(self, stream: str) -> int:
+        """How many messages a stream holds."""
+        return await jetstream.count(self.connection, stream)
+
     async def publish_event(self, event: Event) -> None:
         """Store an event, tried again for up to 30 s; a failure is logged."""
         await answers.publish_event(self.connection, event)
@@ -171,6 +179,10 @@ class Bus:
         """Who holds a lease now."""
         return await kv.lease_holder(self.connection, bucket, key)
 
+    async def leases(self, bucket: str) -> list[LeaseChange]:
+        """The leases that are held now, by key."""
+        return await kv.leases(self.connection, bucket)
+
     def watch_leases(self, bucket: str) -> AsyncGenerator[LeaseChange, None]:
         """The leases as they are, then every change; use with `aclosing`."""
         return kv.watch_leases(self.connection, bucket)
@@ -196,6 +208,10 @@ class Bus:
     def jobs(self, *, slots: Callable[[], int]) -> AsyncGenerator[Job, None]:
         """Jobs, never more than `slots()` at a time; use with `aclosing`."""
         return queue.jobs(self.connection, slots=slots)
+
+    async def queue_depth(self) -> QueueDepth:
+        """How much is in the work queue now, as the broker tells."""
+        return await queue.depth(self.connection)
 
     # Discovery.
 

@@ -15,17 +15,26 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
+from shared import subjects, tracing
 from shared.bus import failpoints
 from shared.bus.connection import Connection
+from shared.clock import wall
 from shared.errors import DsbError, TransportError
 from shared.logs import get_logger
 from shared.messages import Message
+from shared.telemetry import exemplar, histogram
 
-__all__ = ["Meta", "Subscription", "listen", "publish", "request", "serve"]
+__all__ = ["Meta", "Subscription", "hopped", "listen", "publish", "request", "serve"]
 
 M = TypeVar("M", bound=Message)
 
+_HOP = histogram(
+    "hop_seconds", "From a message sent or stored to its handling begun, by the clocks of both hosts", "hop"
+)
+
 _ERROR = "Dsb-Error"
+_SENT = "Dsb-Sent"
+"""Unix seconds at which a request was sent, by the sender's clock."""
 TRACE = "traceparent"
 
 
@@ -58,8 +67,19 @@ def trace_headers(trace: str) -> dict[str, str]:
     return {TRACE: trace} if trace else {}
 
 
+def hopped(subject: str, seconds: float, *, trace: str = "") -> None:
+    """Count what a message waited for; a clock that is behind the sender's makes it nothing, never less."""
+    _HOP.labels(subjects.hop(subject)).observe(max(0.0, seconds), exemplar(trace))
+
+
 def _meta(msg: Msg) -> Meta:
     return Meta(msg.subject, (msg.headers or {}).get(TRACE, ""))
+
+
+def _arrived(msg: Msg, meta: Meta) -> None:
+    with contextlib.suppress(ValueError):
+        if sent := float((msg.headers or {}).get(_SENT, 0)):
+            hopped(msg.subject, wall() - sent, trace=meta.trace)
 
 
 async def publish(conn: Connection, subject: str, message: Message, *, trace: str = "") -> None:
@@ -71,7 +91,11 @@ async def request(
     conn: Connection, subject: str, message: Message, reply: type[M], *, timeout: float | None, trace: str
 ) -> M:
     """Ask and parse the reply; a handler's error comes back as `TransportError` with its text."""
-    answer = await conn.request(subject, message.to_bytes(), headers=trace_headers(trace), timeout=timeout)
+    with tracing.span(
+        f"request {subjects.hop(subject)}", trace, kind="client", dsb_worker=conn.name
+    ) as inner:
+        headers = {**trace_headers(inner), _SENT: f"{wall():.6f}"}
+        answer = await conn.request(subject, message.to_bytes(), headers=headers, timeout=timeout)
     if answer.headers and _ERROR in answer.headers:
         raise TransportError(answer.data.decode(errors="replace"))
     return reply.from_bytes(answer.data)
@@ -110,8 +134,13 @@ async def _answer(
 ) -> None:
     await failpoints.ahit("bus.receive", msg.subject)
     headers: dict[str, str] = {}
+    meta = _meta(msg)
+    _arrived(msg, meta)
     try:
-        body = (await handler(model.from_bytes(msg.data), _meta(msg))).to_bytes()
+        with tracing.span(
+            f"process {subjects.hop(msg.subject)}", meta.trace, kind="server", dsb_worker=conn.name
+        ) as inner:
+            body = (await handler(model.from_bytes(msg.data), meta._replace(trace=inner))).to_bytes()
     except DsbError as error:
         headers, body = {_ERROR: type(error).__name__}, str(error).encode()
     except Exception as error:

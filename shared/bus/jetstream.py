@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from shared.bus.connection import Connection
 from shared.errors import Conflict, NoResponders, Overloaded, PayloadTooLarge, TransportError
 
-__all__ = ["Ack", "Stored", "append", "get", "last", "purge"]
+__all__ = ["Ack", "Stored", "append", "count", "delete", "get", "last", "purge"]
 
 EXPECT_LAST = "Nats-Expected-Last-Subject-Sequence"
 MSG_ID = "Nats-Msg-Id"
@@ -22,6 +22,7 @@ _CONFLICT = {10071, 10164}
 _FULL = {10023, 10047, 10077, 10122}
 """Insufficient resources, no storage left, stream or subject full (discard new)."""
 _TOO_LARGE = {10054, 10097}
+_NO_MESSAGE = 10043
 
 
 class Stored(NamedTuple):
@@ -131,3 +132,21 @@ async def purge(
     answer = await conn.api(f"STREAM.PURGE.{stream}", body)
     if "error" in answer:
         raise failure(f"purge of {subject}", answer["error"])
+
+
+async def delete(conn: Connection, stream: str, seq: int) -> bool:
+    """Remove one message for good; false if there is none of that sequence."""
+    answer = await conn.api(f"STREAM.MSG.DELETE.{stream}", {"seq": seq, "no_erase": True})
+    if answer.get("error", {}).get("err_code") == _NO_MESSAGE:
+        return False
+    if "error" in answer:
+        raise failure(f"removing message {seq} of {stream}", answer["error"])
+    return True
+
+
+async def count(conn: Connection, stream: str) -> int:
+    """How many messages a stream holds."""
+    answer = await conn.api(f"STREAM.INFO.{stream}")
+    if "error" in answer:
+        raise failure(f"stream {stream}", answer["error"])
+    return int(answer["state"]["messages"])

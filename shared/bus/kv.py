@@ -17,7 +17,7 @@ from shared.bus.follow import Query, follow
 from shared.bus.jetstream import Stored
 from shared.errors import Conflict, DataError, Overloaded
 
-__all__ = ["LeaseChange", "LeaseInfo", "bump", "keep", "kept", "lease_holder", "watch_leases"]
+__all__ = ["LeaseChange", "LeaseInfo", "bump", "keep", "kept", "lease_holder", "leases", "watch_leases"]
 
 _OPERATION = "KV-Operation"
 MARKER_S = 120
@@ -88,6 +88,21 @@ async def lease_holder(conn: Connection, bucket: str, key: str) -> LeaseInfo | N
     """Who holds the key now; null when it is free."""
     stored = await jetstream.last(conn, stream(bucket), subject(bucket, key))
     return parse_lease(stored) if stored else None
+
+
+async def leases(conn: Connection, bucket: str) -> list[LeaseChange]:
+    """The leases that are held now, by key."""
+    query = Query(stream(bucket), subject(bucket, ">"), None, True, False)
+    feed = follow(conn, query, stop_at_end=True)
+    held: dict[str, LeaseInfo] = {}
+    try:
+        async for stored in feed:
+            info = parse_lease(stored)
+            if info is not None:
+                held[stored.subject.removeprefix(subject(bucket, ""))] = info
+    finally:
+        await feed.aclose()
+    return [LeaseChange(key, held[key]) for key in sorted(held)]
 
 
 async def watch_leases(conn: Connection, bucket: str) -> AsyncGenerator[LeaseChange, None]:

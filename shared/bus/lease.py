@@ -26,7 +26,9 @@ from shared.telemetry import counter
 
 __all__ = ["Keeper", "Lease"]
 
-_LOST = counter("leases_lost_total", "Leases that ended against their holder's will", "bucket")
+_CHANGES = counter(
+    "lease_changes_total", "Leases taken, released, and lost against their holder's will", "bucket", "change"
+)
 _RETRY_S = 0.2
 
 T = TypeVar("T")
@@ -166,6 +168,7 @@ class Lease:
         self._epoch = self._revision = revision
         self._renewed, self._held = began, True
         self._task = asyncio.create_task(self._renew())
+        _CHANGES.labels(self._bucket, "taken").inc()
         return True
 
     async def _write(self, epoch: int, revision: int, *, timeout: float) -> int:
@@ -216,7 +219,7 @@ class Lease:
 
     def _lose(self, reason: str) -> None:
         self._held = False
-        _LOST.labels(self._bucket).inc()
+        _CHANGES.labels(self._bucket, "lost").inc()
         get_logger().warning(
             "lease_lost", bucket=self._bucket, key=self.key, epoch=self._epoch, reason=reason
         )
@@ -234,6 +237,7 @@ class Lease:
         if not self._held:
             return
         await self._halt()
+        _CHANGES.labels(self._bucket, "released").inc()
         with contextlib.suppress(TransportError):
             await jetstream.append(
                 self._keeper.conn,

@@ -12,11 +12,12 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import NamedTuple
 
 import nats.errors
 from nats.aio.msg import Msg
 
-from shared import subjects
+from shared import subjects, tracing
 from shared.bus import core, failpoints, jetstream
 from shared.bus.connection import Connection
 from shared.clock import wall
@@ -24,11 +25,15 @@ from shared.errors import DataError, Overloaded, TransportError
 from shared.logs import get_logger
 from shared.messages import S2Job
 from shared.tasks import end_tasks
+from shared.telemetry import counter
 
-__all__ = ["CONSUMER", "Job", "enqueue", "jobs"]
+__all__ = ["CONSUMER", "Job", "QueueDepth", "depth", "enqueue", "jobs"]
 
 CONSUMER = "s2"
 
+_REDELIVERED = counter(
+    "jobs_redelivered_total", "Jobs that came again: their worker was killed, or gave them back"
+)
 _PULL_S = 2.0
 _SLOT_POLL_S = 0.02
 _ACK_TRIES_S = 10.0
@@ -40,16 +45,39 @@ async def enqueue(conn: Connection, job: S2Job, *, trace: str) -> bool:
     question = job.question
     tick = "" if job.tick is None else f"-{job.tick}"
     try:
-        ack = await jetstream.append(
-            conn,
-            subjects.s2_job(question.opening),
-            job.to_bytes(),
-            headers=core.trace_headers(trace),
-            msg_id=f"{question.opening}-{question.key}-s2-{job.attempt}{tick}",
-        )
+        with tracing.span("send s2.job", trace, kind="producer", dsb_worker=conn.name) as inner:
+            ack = await jetstream.append(
+                conn,
+                subjects.s2_job(question.opening),
+                job.to_bytes(),
+                headers=core.trace_headers(inner),
+                msg_id=f"{question.opening}-{question.key}-s2-{job.attempt}{tick}",
+            )
     except Overloaded as error:
         raise Overloaded(f"the S2 queue is full: {error}; add S2 workers, or ask less often") from error
     return not ack.duplicate
+
+
+class QueueDepth(NamedTuple):
+    """How much is in the work queue now."""
+
+    waiting: int
+    """Jobs that no worker has."""
+    in_work: int
+    """Jobs that a worker has, and has not acknowledged."""
+    redelivered: int
+    """Of those in work, the ones that came more than once."""
+    pulls: int
+    """Workers' requests that wait for a job: free workers."""
+
+
+async def depth(conn: Connection) -> QueueDepth:
+    """How much is in the work queue now, as the broker tells; raises `TransportError`."""
+    answer = await conn.api(f"CONSUMER.INFO.{subjects.S2_JOBS}.{CONSUMER}")
+    if "error" in answer:
+        raise jetstream.failure(f"consumer {CONSUMER}", answer["error"])
+    fields = ("num_pending", "num_ack_pending", "num_redelivered", "num_waiting")
+    return QueueDepth(*(int(answer.get(field, 0)) for field in fields))
 
 
 class Job:
@@ -78,6 +106,13 @@ class Job:
     async def progress(self) -> None:
         """Keep the job for another `ack_wait`; what fails is only logged."""
         await self._say(b"+WPI")
+
+    def working(self) -> contextlib.AbstractContextManager[str]:
+        """The span of the work on this delivery, in the trace that the job came with."""
+        worker, delivered = self._conn.name, self.delivered
+        return tracing.span(
+            "process s2.job", self.trace, kind="consumer", dsb_worker=worker, dsb_delivered=delivered
+        )
 
     @contextlib.asynccontextmanager
     async def heartbeat(self) -> AsyncIterator[None]:
@@ -206,6 +241,9 @@ async def jobs(conn: Connection, *, slots: Callable[[], int]) -> AsyncGenerator[
     try:
         while True:
             job = await puller.next()
+            core.hopped(job.subject, job.age_s, trace=job.trace)
+            if job.delivered > 1:
+                _REDELIVERED.inc()
             await failpoints.ahit("bus.receive", job.subject)
             yield job
     finally:

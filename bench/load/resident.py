@@ -14,6 +14,7 @@ from bench.run.embedded import Stack
 __all__ = ["Resident"]
 
 _BENCH = "bench"
+_POINTS = 60
 _SETTLED = 0.2
 """Share of the time that is left out of the slope: pools fill, caches reach their size."""
 
@@ -26,6 +27,7 @@ class Resident:
         self._names = [*stack.names(), _BENCH]
         self._times: list[float] = []
         self._sizes: dict[str, list[float]] = {name: [] for name in self._names}
+        self._starts: dict[str, int] = {}
         self._cpu: dict[str, list[float]] = {name: [] for name in self._names}
 
     @staticmethod
@@ -41,6 +43,7 @@ class Resident:
             used = [_used(pid) for pid in pids]
             sizes.append(sum(size for size, _ in used) / 1e6)
             self._cpu[name].append(sum(cpu for _, cpu in used))
+            self._starts[name] = self._stack.starts(name) if name != _BENCH else 1
 
     def heading(self) -> str:
         """Names, in columns as wide as `row`."""
@@ -67,9 +70,16 @@ class Resident:
                 "error_mb_h": error,
                 "from_min": round(start / 60, 1),
                 "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
-                "starts": self._stack.starts(name) if name != _BENCH else 1,
+                "starts": self._starts[name],
+                "minutes_mb": self._thinned(sizes),
             }
         return found
+
+    def _thinned(self, sizes: list[float]) -> list[tuple[float, float]]:
+        """Minutes and MB, some sixty of them, for a chart."""
+        step = max(1, len(sizes) // _POINTS)
+        pairs = list(zip(self._times, sizes, strict=True))[::step]
+        return [(round(t / 60, 2), round(size, 1)) for t, size in pairs]
 
 
 def _used(pid: int) -> tuple[int, float]:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.load.counters import counted, drops, troubles
-from bench.load.crowd import Crowd, Crowded, crowded, figures, spread
+from bench.load.crowd import Crowd, Crowded
 from bench.load.resident import Resident
+from bench.load.trial import Check, play
 from bench.overhead import percentile
 from bench.run.embedded import Stack, StackSpec
-from shared.bus import Bus
 
 __all__ = ["MOST", "soak"]
 
@@ -51,7 +51,10 @@ def soak(
     )
     crowd = Crowd(fps=fps, s2_every=_S2_EVERY if with_s2 else 0)
     with Stack(spec) as stack:
-        return asyncio.run(_play(stack, folder, crowd, seconds=seconds, wanted=streams, say=say))
+        resident = Resident(stack)
+        watch = partial(_watch, resident, seconds, say)
+        found = asyncio.run(play(stack, folder, crowd, wanted=streams or MOST, seconds=seconds, watch=watch))
+    return {**found, "rss": resident.summary()}
 
 
 def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str]]:
@@ -63,57 +66,12 @@ def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str
     return own
 
 
-async def _play(
-    stack: Stack,
-    folder: Path,
-    crowd: Crowd,
-    *,
-    seconds: float,
-    wanted: int | None,
-    say: Callable[[str], None],
-) -> dict[str, Any]:
-    bus = await Bus.connect(stack.bus_settings(), name="load")
-    resident = Resident(stack)
-    try:
-        async with crowded(bus, folder, crowd, wanted=wanted or MOST, seconds=seconds) as crowd_now:
-            say(f"streams admitted by S1: {len(crowd_now.streams)}, live at {crowd.fps:g} frames/s")
-            say(f"one more was refused: {crowd_now.refusal}" if crowd_now.refusal else "none was refused")
-            before = await asyncio.to_thread(counted, stack)
-            began = time.monotonic()
-            async with crowd_now.listening() as check:
-                await _watch(resident, crowd_now, check, seconds, say)
-                took = time.monotonic() - began
-                after = await asyncio.to_thread(counted, stack)
-            lags = spread("published_late", await crowd_now.lags())
-            found = figures(crowd_now.heard)
-            dropped = crowd_now.dropped
-    finally:
-        await bus.drain()
-    encoded = sum(after[key] - before[key] for key in after if key.metric == "s1_frames")
-    return {
-        "seconds": round(took, 1),
-        "fps": crowd.fps,
-        "streams": len(crowd_now.streams),
-        "refusal": crowd_now.refusal,
-        "frames_due": round(took * crowd.fps * len(crowd_now.streams)),
-        "frames_encoded": encoded,
-        "frames_dropped": dropped,
-        "drops": drops(before, after),
-        "troubles": troubles(before, after),
-        **found,
-        **lags,
-        "rss": resident.summary(),
-    }
-
-
 async def _watch(
-    resident: Resident,
-    crowd: Crowded,
-    check: Callable[[], None],
-    seconds: float,
-    say: Callable[[str], None],
+    resident: Resident, seconds: float, say: Callable[[str], None], crowd: Crowded, check: Check
 ) -> None:
     """Look at memory for as long as the soak takes; a row now and then."""
+    say(f"streams admitted by S1: {len(crowd.streams)}")
+    say(f"one more was refused: {crowd.refusal}" if crowd.refusal else "none was refused")
     minutes = seconds / 60
     began, rows = time.monotonic(), 0
     say(f"\nminute  {resident.heading()}   drops  asked  age p50")

@@ -7,6 +7,7 @@ import typer
 from bench.cli import (
     analyze,
     batch,
+    chaos,
     data,
     experiment,
     load,
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.command("demo")(runs.demo)
 app.command("run")(runs.run)
 app.command("run-all")(runs.run_all)
+app.command("chaos")(chaos.chaos)
 app.command("score")(results.score)
 app.command("score-file")(scorefile.score_file)
 app.command("up")(stack.up)

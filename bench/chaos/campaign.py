@@ -1,0 +1,89 @@
+"""Many seeded plans on one stack, one after the other: resumable, each with a run folder of its own.
+
+The stack serves them all, so that what one fault leaves behind is there when the next one strikes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import yaml
+
+from bench.chaos.backend import Backend, Job
+from bench.chaos.conduct import Reference, conduct, play_plain
+from bench.chaos.draw import draw
+from bench.chaos.gaps import GAPS
+from bench.chaos.outcome import Outcome, read_outcome
+from bench.chaos.plan import BackendName, Fault, Kind
+from bench.data.synth import Recipe
+from bench.files import encoded, read_json, write_atomic
+from bench.run.config import RunConfig
+from bench.run.folder import RunFolder
+
+__all__ = ["FAST", "RECIPE", "campaign", "write_config"]
+
+RECIPE = Recipe(seed=5, videos=2, per_video=1, duration_s=(10.0, 14.0))
+"""All five parts on two short videos: one play takes seconds."""
+FAST = {"DSB_LEASE_TTL_S": "2", "DSB_JOB_ACK_WAIT_S": "3"}
+"""Leases and jobs are given up sooner than by default (6 and 30 s), so that a plan does not take half a minute."""
+
+
+def write_config(config: RunConfig, file: Path) -> Path:
+    """A run's settings as a file, for the command line."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), allow_unicode=True)
+    write_atomic(file, text.encode())
+    return file
+
+
+def campaign(
+    config: RunConfig,
+    folder: Path,
+    open_backend: Callable[[], AbstractContextManager[Backend]],
+    *,
+    plans: int,
+    seed: int,
+    name: BackendName = "embedded",
+    say: Callable[[int, Outcome], None] = lambda number, outcome: None,
+) -> list[Outcome]:
+    """Play `plans` plans of a seed on one stack; those whose outcome is in `folder` already are not played again."""
+    file = write_config(config, folder / "run.yaml")
+    jobs = [Job(file, folder, f"seed{seed}-plan{number:03d}") for number in range(plans)]
+    held = [read_outcome(job.folder) for job in jobs]
+    if not all(held):
+        with open_backend() as backend:
+            reference = _reference(backend, Job(file, folder, "reference"))
+            for number, job in enumerate(jobs):
+                if held[number] is None:
+                    shutil.rmtree(job.folder, ignore_errors=True)
+                    held[number] = outcome = _play(
+                        backend, job, reference, number=number, seed=seed, name=name
+                    )
+                    say(number, outcome)
+    return [outcome for outcome in held if outcome]
+
+
+def _play(
+    backend: Backend, job: Job, reference: Reference, *, number: int, seed: int, name: BackendName
+) -> Outcome:
+    def possible(fault: Fault) -> bool:
+        return not backend.refusal(fault)
+
+    gaps = [gap for gap in GAPS if possible(Fault(kind=Kind.KILL, at=gap))]
+    plan = draw(number, seed=seed, length_s=reference.play_s, possible=possible, backend=name, gaps=gaps)
+    return conduct(plan, backend, job, reference)
+
+
+def _reference(backend: Backend, job: Job) -> Reference:
+    """Played once a folder."""
+    note = job.out / "reference.json"
+    if note.exists():
+        held = read_json(note, remedy="remove it, and the folder beside it")
+        return Reference(RunFolder.open(job.folder), held["seconds"], held["play_s"])
+    shutil.rmtree(job.folder, ignore_errors=True)
+    reference = play_plain(backend, job)
+    told = {"seconds": reference.seconds, "play_s": reference.play_s}
+    write_atomic(note, encoded(told))
+    return reference

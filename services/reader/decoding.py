@@ -1,17 +1,14 @@
 """Frames of one source, decoded in threads and taken from the event loop.
 
 `PooledFrames` decodes a few frames ahead, in short turns on a pool that all streams share, so a stream that
-waits holds no thread. `LiveFrames` gives a live input, which blocks, a thread of its own and keeps only the
-newest frames.
+waits holds no thread. Live inputs, which block, are another matter: services/reader/inputs.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import NamedTuple, Protocol
 
@@ -20,7 +17,7 @@ from shared.messages import VideoSpec
 from shared.telemetry import counter
 from shared.video import Frame, FrameStream, frames
 
-__all__ = ["Frames", "LiveFrames", "PooledFrames", "Resume"]
+__all__ = ["Frames", "PooledFrames", "Resume"]
 
 _DECODE_S = counter(
     "reader_decode_seconds_total", "Seconds of thread time spent on decoding and encoding frames"
@@ -159,84 +156,3 @@ class PooledFrames:
                 self._stream.close()
                 raise VideoError(f"video {self._uri!r} is a live input: play it with mode: live")
         return self._stream
-
-
-class LiveFrames:
-    """Frames of a camera or an RTSP address; `on_drop(t)` hears of each that was dropped as too old.
-
-    A successor of a reader can't go back in time: `resume` only says from which index and time to count on.
-    """
-
-    def __init__(
-        self,
-        uri: str,
-        spec: VideoSpec,
-        *,
-        resume: Resume,
-        position: float,
-        ahead: int,
-        on_drop: Callable[[float], None],
-    ) -> None:
-        self._uri, self._spec, self._ahead, self._on_drop = uri, spec, ahead, on_drop
-        self._first, self._shift = resume.index + 1, max(position, 0.0)
-        self._ready: deque[Frame] = deque()
-        self._fresh = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._over, self._stopped = False, False
-        self._error: VideoError | None = None
-        self.end_t = 0.0
-        # A daemon: a network that is silent must not hold up the end of the process.
-        threading.Thread(target=self._read, name="live-input", daemon=True).start()
-
-    async def peek(self) -> Frame | None:
-        """See `Frames`."""
-        while not self._ready and not self._over:
-            self._fresh.clear()
-            await self._fresh.wait()
-        if self._ready:
-            return self._ready[0]
-        if self._error is not None:
-            raise self._error
-        return None
-
-    def pop(self) -> None:
-        """See `Frames`."""
-        if self._ready:
-            self._ready.popleft()
-
-    def more(self) -> bool:
-        """See `Frames`."""
-        return len(self._ready) > 1
-
-    async def close(self) -> None:
-        """See `Frames`; the thread ends with its next picture or the input's timeout."""
-        self._stopped = True
-
-    def _read(self) -> None:
-        error: VideoError | None = None
-        try:
-            stream = frames(self._uri, self._spec, stop=lambda: self._stopped)
-            for frame in stream:
-                self._call(
-                    self._put, frame._replace(index=frame.index + self._first, t=frame.t + self._shift)
-                )
-        except VideoError as broken:
-            error = broken
-        self._call(self._end, error)
-
-    def _call(self, what: Callable[..., None], value: Frame | VideoError | None) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(what, value)
-
-    def _put(self, frame: Frame) -> None:
-        # The one at the head may be in the consumer's hands: it stays.
-        if len(self._ready) > self._ahead:
-            self._on_drop(self._ready[1].t)
-            del self._ready[1]
-        self._ready.append(frame)
-        self.end_t = frame.t
-        self._fresh.set()
-
-    def _end(self, error: VideoError | None) -> None:
-        self._error, self._over = error, True
-        self._fresh.set()

@@ -15,22 +15,25 @@ from services.reader.sink import Sink
 from shared import subjects
 from shared.bus import Bus
 from shared.errors import DsbError, PayloadTooLarge, VideoError
-from shared.messages import EventKind, Open
+from shared.messages import EventKind, Open, Slow
 from shared.video import Frame, Pacer
 
 __all__ = ["LiveFeed", "live_position"]
 
 
-async def live_position(bus: Bus, opening: str) -> float | None:
+async def live_position(bus: Bus, opening: str, sink: Sink) -> float | None:
     """Seconds of stream time at which a started stream is now; None when it has not started.
 
     To be called right after this reader's own `opened` event was stored: its timestamp is the broker's now.
     """
     started = await bus.last(subjects.EVENTS, subjects.event(opening, EventKind.STARTED))
     opened = await bus.last(subjects.EVENTS, subjects.event(opening, EventKind.OPENED))
-    if started is None or opened is None:
+    if opened is None:
         return None
-    return max(0.0, opened.time - started.time)
+    if started is not None:
+        return max(0.0, opened.time - started.time)
+    # Events are kept for a day; of a stream that is older, the log tells.
+    return None if sink.last_time is None else max(0.0, sink.last.t + opened.time - sink.last_time)
 
 
 class LiveFeed:
@@ -48,6 +51,7 @@ class LiveFeed:
     ) -> None:
         self._open, self._frames, self._sink, self._reports = opened, frames, sink, reports
         self._position, self._paced = position, paced
+        self._drops = opened.profile.slow in {Slow.DROP_OLDEST, Slow.DOWNSAMPLE}
         self._made = time.monotonic()
 
     async def run(self) -> None:
@@ -70,14 +74,17 @@ class LiveFeed:
         interval = 1 / self._open.profile.video.fps
         if self._position is None:
             await self._reports.started()
-            return Pacer(interval=interval)
-        return Pacer(interval=interval, position=self._position + time.monotonic() - self._made)
+            pacer = Pacer(interval=interval)
+        else:
+            pacer = Pacer(interval=interval, position=self._position + time.monotonic() - self._made)
+        self._reports.state, self._reports.clock = "playing", pacer
+        return pacer
 
     async def _show(self, frame: Frame, pacer: Pacer) -> None:
         if self._paced:
             await asyncio.sleep(pacer.wait_s(frame.t))
             # A late frame gives way only to a newer one: a slow source still shows what it has.
-            if pacer.late(frame.t) and self._frames.more():
+            if self._drops and pacer.late(frame.t) and self._frames.more():
                 self._reports.drop(frame.t, "late")
                 return
         await self._sink.frame(frame)

@@ -13,7 +13,8 @@ from concurrent.futures import Executor
 from typing import Any, Literal
 
 from services.reader.capacity import CapacityFeed
-from services.reader.decoding import Frames, LiveFrames, PooledFrames
+from services.reader.decoding import Frames, PooledFrames
+from services.reader.inputs import Backoff, LiveFrames
 from services.reader.live import LiveFeed, live_position
 from services.reader.reports import Reports
 from services.reader.settings import ReaderSettings
@@ -22,7 +23,7 @@ from shared import subjects
 from shared.bus import Bus, FrameLog, Lease, Meta, Subscription, failpoints
 from shared.errors import Conflict, DsbError, LeaseLost, VideoError
 from shared.logs import get_logger
-from shared.messages import Close, Done, EventKind, Open, OpenReply
+from shared.messages import Close, Done, EventKind, Look, Open, OpenReply, StreamStatus
 from shared.tasks import end_tasks
 from shared.video.source import Kind, kind_of
 
@@ -54,8 +55,9 @@ class Playing:
         self._log = get_logger(stream=opened.opening, run=opened.run, epoch=lease.epoch)
 
     def keep_alive(self) -> None:
-        """The bench asked for this opening again."""
-        self._heard = asyncio.get_running_loop().time()
+        """The bench asked for this opening again. What is kept without one lasts as long as its source."""
+        if not self._open.kept or self._reports.state not in {"ended", "failed"}:
+            self._heard = asyncio.get_running_loop().time()
 
     def end(self, why: End) -> None:
         """Stop playing; `run` returns soon."""
@@ -102,6 +104,7 @@ class Playing:
         self._subscriptions = [
             await self._bus.serve(subjects.reader_ctl(f"open.{self._opening}"), Open, self._on_open),
             await self._bus.serve(subjects.reader_ctl(f"close.{self._opening}"), Close, self._on_close),
+            await self._bus.serve(subjects.reader_ctl(f"status.{self._opening}"), Look, self._on_look),
         ]
 
     async def _feed_log(self) -> None:
@@ -117,9 +120,9 @@ class Playing:
         await self._feed.run()
 
     async def _feed_live(self) -> None:
-        position = await live_position(self._bus, self._opening)
+        position = await live_position(self._bus, self._opening, self._sink)
         paced = not self._blocking()
-        self._frames = self._pooled() if paced else self._live(position or 0.0)
+        self._frames = self._pooled() if paced else self._live(position)
         feed = LiveFeed(self._open, self._frames, self._sink, self._reports, position=position, paced=paced)
         await feed.run()
 
@@ -133,14 +136,22 @@ class Playing:
             live=self._open.profile.live,
         )
 
-    def _live(self, position: float) -> LiveFrames:
+    def _live(self, position: float | None) -> LiveFrames:
+        settings = self._settings
         return LiveFrames(
             self._open.uri,
             self._open.profile.video,
             resume=self._sink.last,
             position=position,
-            ahead=self._settings.ahead,
-            on_drop=lambda t: self._reports.drop(t, "slow_log"),
+            ahead=settings.ahead,
+            told=self._reports,
+            slow=self._open.profile.slow,
+            again=Backoff(
+                first_s=settings.reconnect_first_s,
+                longest_s=settings.reconnect_longest_s,
+                limit_s=settings.reconnect_limit_s,
+                tries=settings.connect_tries,
+            ),
         )
 
     def _blocking(self) -> bool:
@@ -156,8 +167,9 @@ class Playing:
         while True:
             await asyncio.sleep(min(_LOOK_S, self._settings.idle_close_s / 2))
             looks += 1
-            if not self._bus.connected:
+            if self._open.kept or not self._bus.connected:
                 self.keep_alive()
+            if not self._bus.connected:
                 continue
             if looks % _CLOSED_EVERY == 0 and await self._is_closed():
                 self.end("closed")
@@ -180,6 +192,9 @@ class Playing:
             await self._frames.close()
         ours = self._lease.valid
         with contextlib.suppress(DsbError):
+            if ours:
+                await self._reports.flush()
+                await self._reports.let_go(self._sink)
             if ours and why == "idle":
                 await self._reports.closed()
             if ours and why in {"closed", "idle"} and not self._open.profile.live:
@@ -196,3 +211,6 @@ class Playing:
     async def _on_close(self, close: Close, meta: Meta) -> Done:
         self.end("closed")
         return Done()
+
+    async def _on_look(self, look: Look, meta: Meta) -> StreamStatus:
+        return self._reports.status(self._sink)

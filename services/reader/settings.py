@@ -24,3 +24,11 @@ class ReaderSettings(ServiceSettings):
     """Wall-clock seconds without a word from the bench after which an opening is given up."""
     dropped_every_s: Annotated[float, Field(gt=0)] = 1.0
     """Dropped frames of a stream are reported at most this often."""
+    reconnect_first_s: Annotated[float, Field(gt=0)] = 0.5
+    """The first pause before a lost live source is tried again, wall clock; each next one is twice as long."""
+    reconnect_longest_s: Annotated[float, Field(gt=0)] = 15.0
+    """The longest such pause."""
+    reconnect_limit_s: Annotated[float, Field(ge=0)] = 300.0
+    """A live source that is gone for so long is given up."""
+    connect_tries: Annotated[int, Field(ge=1)] = 3
+    """A live source that never gave a picture is given up after so many tries."""

@@ -32,10 +32,15 @@ class Sink:
     """The last watermark in the log; -1 at first."""
     eos: bool
     """Whether the end-of-stream record is there."""
+    published: int
+    """Frames that this reader has appended."""
+    last_time: float | None
+    """When a predecessor's last record was stored, by the broker's clock."""
 
     def __init__(self, log: FrameLog, lease: Lease, opening: str) -> None:
         self._log, self._lease, self._opening = log, lease, opening
         self.last, self.watermark, self.eos = Resume(), -1.0, False
+        self.published, self.last_time = 0, None
         self._seqs: dict[int, int] = {}
 
     async def resume(self) -> None:
@@ -43,12 +48,14 @@ class Sink:
         last = await self._log.resume()
         if last is None:
             return
+        self.last_time = last.time
         for record in await self._log.index():
             self._note(record.kind, record.index, record.t, record.seq)
 
     async def frame(self, frame: Frame) -> None:
         """Append a frame."""
         await self._store("frame", frame.index, frame.t, frame.jpeg)
+        self.published += 1
         _FRAMES.inc()
         _BYTES.inc(len(frame.jpeg))
         await failpoints.ahit("reader.frame_published", self._opening)

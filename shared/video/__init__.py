@@ -6,6 +6,7 @@ from shared.video.codec import RgbImage, codec_name, decode_jpeg, encode_jpeg
 from shared.video.pacing import Pacer
 from shared.video.source import SourceInfo
 from shared.video.stream import Frame, FrameStream, frames, probe
+from shared.video.waiting import Waiting
 
 __all__ = [
     "Frame",
@@ -13,6 +14,7 @@ __all__ = [
     "Pacer",
     "RgbImage",
     "SourceInfo",
+    "Waiting",
     "codec_name",
     "decode_jpeg",
     "encode_jpeg",

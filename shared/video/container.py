@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from shared.errors import VideoError
 from shared.video.resize import display_size
 from shared.video.sampling import Clock
-from shared.video.source import Kind, Picture, SourceInfo, local_path, shown
+from shared.video.source import Kind, Picture, SourceInfo, device_of, local_path, shown
 
 __all__ = ["ContainerSource"]
 
@@ -32,6 +32,13 @@ _SEEKABLE = {"mov", "mp4", "matroska", "webm"}
 _SEEK_MARGIN_S = 10.0
 # A declared end is met when the pictures reach it within this.
 _SLACK = Fraction(1, 2)
+# Seconds to connect, and seconds of silence after which a live input counts as gone.
+_LIVE_TIMEOUT = (10.0, 10.0)
+_REMEDIES = {
+    Kind.FILE: "check that it is a video, and whole",
+    Kind.NETWORK: "check address, user and password, and that the camera is on",
+    Kind.CAMERA: "connect a camera, or name another one, like webcam:1",
+}
 
 
 class ContainerSource:
@@ -81,7 +88,7 @@ class ContainerSource:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
-                raise self._damaged(error) from error
+                raise self._lost(error) if self.live else self._damaged(error) from error
             if packet is None:
                 return
             try:
@@ -165,6 +172,12 @@ class ContainerSource:
             f"video {shown(self.uri)!r} is damaged at {float(self.end):.3f} s ({reason}): copy or encode it again"
         )
 
+    def _lost(self, error: Exception) -> VideoError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return VideoError(
+            f"video {shown(self.uri)!r} gives no more pictures ({reason}): check the camera and its network"
+        )
+
     @property
     def _time_base(self) -> Fraction:
         base = self._stream.time_base
@@ -198,18 +211,23 @@ def _same(frame: VideoFrame) -> VideoFrame:
 def _open(uri: str, kind: Kind) -> InputContainer:
     try:
         if kind is Kind.CAMERA:
-            return av.open(str(local_path(uri)), format="v4l2", timeout=(10.0, 10.0))
+            return _open_camera(uri)
         if kind is Kind.NETWORK:
-            return av.open(uri, options={"rtsp_transport": "tcp"}, timeout=(10.0, 10.0))
+            return av.open(uri, options={"rtsp_transport": "tcp"}, timeout=_LIVE_TIMEOUT)
         path = local_path(uri)
         if path.stat().st_size == 0:
             raise VideoError(f"video {shown(uri)!r} is empty (0 bytes): copy it again")
         return av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(
-            f"video {shown(uri)!r} can't be opened ({reason}): check that it is a video, and whole"
-        ) from error
+        raise VideoError(f"video {shown(uri)!r} can't be opened ({reason}): {_REMEDIES[kind]}") from error
+
+
+def _open_camera(uri: str) -> InputContainer:
+    device = device_of(uri)
+    # AVFoundation refuses its own default rate.
+    options = {"framerate": "30"} if device.format == "avfoundation" else {}
+    return av.open(device.name, format=device.format, options=options, timeout=_LIVE_TIMEOUT)
 
 
 def _video_stream(container: InputContainer, uri: str) -> VideoStream:

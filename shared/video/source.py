@@ -7,6 +7,7 @@ from a URI which one is meant. Every failure is a `VideoError` that names the so
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from fractions import Fraction
@@ -18,7 +19,17 @@ from av import VideoFrame
 
 from shared.errors import VideoError
 
-__all__ = ["Kind", "Picture", "Source", "SourceInfo", "kind_of", "local_path", "shown"]
+__all__ = [
+    "Device",
+    "Kind",
+    "Picture",
+    "Source",
+    "SourceInfo",
+    "device_of",
+    "kind_of",
+    "local_path",
+    "shown",
+]
 
 
 class Picture(NamedTuple):
@@ -75,6 +86,17 @@ class Kind(StrEnum):
     SYNTH = "synth"
 
 
+class Device(NamedTuple):
+    """A camera of this host, as FFmpeg knows it."""
+
+    format: str
+    """FFmpeg's input device: `v4l2`, `avfoundation`, `dshow` or `lavfi`."""
+    name: str
+
+
+_DEVICES = ("v4l2", "avfoundation", "dshow", "lavfi")
+_OF_PLATFORM = {"darwin": "avfoundation", "win32": "dshow"}
+_WEBCAM = "webcam:"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -82,13 +104,14 @@ def kind_of(uri: str) -> Kind:
     """Which kind of source `uri` names; raises `VideoError` for an unknown scheme or a missing path."""
     if uri.startswith("synth:"):
         return Kind.SYNTH
+    if uri.startswith(_WEBCAM):
+        device_of(uri)
+        return Kind.CAMERA
     scheme = _SCHEME.match(uri)
     if scheme and scheme[1].lower() in {"rtsp", "rtsps"}:
         return Kind.NETWORK
     if scheme and scheme[1].lower() != "file":
-        raise VideoError(
-            f"video {uri!r}: unknown scheme: use a path, file://, rtsp://, /dev/video* or synth:"
-        )
+        raise VideoError(f"video {uri!r}: unknown scheme: use a path, file://, rtsp://, webcam:0 or synth:")
     path = local_path(uri)
     if re.fullmatch(r"/dev/video\d+", str(path)):
         return Kind.CAMERA
@@ -97,6 +120,39 @@ def kind_of(uri: str) -> Kind:
     if not path.exists():
         raise VideoError(f"video {uri!r} does not exist: check the path as the reader's host sees it")
     return Kind.FILE
+
+
+def device_of(uri: str) -> Device:
+    """The camera that `webcam:0`, `webcam:NAME`, `webcam:FORMAT:NAME` or `/dev/video0` names; raises `VideoError`.
+
+    Without a format it is this platform's: Video4Linux (a number `n` is `/dev/videon`), AVFoundation (the number is the
+    device's) or DirectShow (its name). `lavfi` is FFmpeg's generator of test pictures, for where no camera is.
+    """
+    if not uri.startswith(_WEBCAM):
+        return Device("v4l2", str(local_path(uri)))
+    name = uri.removeprefix(_WEBCAM)
+    first, colon, rest = name.partition(":")
+    if colon and first in _DEVICES:
+        return Device(first, _named(uri, first, rest))
+    own = _OF_PLATFORM.get(sys.platform, "v4l2")
+    return Device(own, _named(uri, own, name))
+
+
+def _named(uri: str, format: str, name: str) -> str:
+    if not name:
+        raise VideoError(
+            f"video {uri!r} names no camera: write webcam:0, webcam:/dev/video0 or webcam:FORMAT:NAME"
+        )
+    if format == "v4l2" and not name.startswith("/"):
+        if not name.isdigit():
+            raise VideoError(
+                f"video {uri!r}: {name!r} is no camera: write webcam:0, webcam:/dev/video0, or"
+                f" webcam:FORMAT:NAME with one of {', '.join(_DEVICES)}"
+            )
+        return f"/dev/video{name}"
+    if format == "dshow" and not name.startswith("video="):
+        return f"video={name}"
+    return name
 
 
 def shown(uri: str) -> str:

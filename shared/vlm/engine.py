@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers.cache_utils import DynamicCache
 
 from shared.errors import ModelError, OutOfMemory
 from shared.telemetry import counter
@@ -24,6 +24,7 @@ from shared.vlm.adapter import FamilyAdapter
 from shared.vlm.answers import Answerer, Begun
 from shared.vlm.base import Choice, Generated, Image, PromptParts, Unit
 from shared.vlm.checkpoint import Checkpoint, fingerprint
+from shared.vlm.growing import growing
 from shared.vlm.loading import Parts
 from shared.vlm.placement import out_of_memory
 from shared.vlm.prefix import Held, PrefixStore, cuts, fork, identity, nbytes
@@ -174,7 +175,7 @@ class LocalVlm:
         return held
 
     def _empty(self) -> DynamicCache:
-        return DynamicCache(config=self.model.config.get_text_config())
+        return growing(self.model.config.get_text_config())
 
     def _extended(self, prompt: Prompt, held: Held | None, units: int, tokens: int) -> Held:
         done, before, took_s = (held.units, len(held.key), held.took_s) if held else (0, 0, 0.0)

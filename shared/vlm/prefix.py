@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from shared.vlm.base import Reuse, Unit
+from shared.vlm.growing import GrowingLayer
 
 __all__ = ["Held", "PrefixStats", "PrefixStore", "cuts", "fork", "identity", "nbytes"]
 
@@ -160,18 +161,24 @@ def _first_end(units: Sequence[Unit], reuse: Reuse) -> int:
 
 
 def fork(cache: Any) -> Any:
-    """A copy that may be extended: attention layers only concatenate and are shared, recurrent states are copied."""
+    """A cache of the same rows that may be extended; the given one may not be any more. Recurrent states are copied."""
     copied = copy.copy(cache)
-    copied.layers = [
-        copy.deepcopy(layer) if hasattr(layer, "recurrent_states") else copy.copy(layer)
-        for layer in cache.layers
-    ]
+    copied.layers = [_forked(layer) for layer in cache.layers]
     return copied
 
 
+def _forked(layer: Any) -> Any:
+    if isinstance(layer, GrowingLayer):
+        return layer.fork()
+    # Other attention layers only concatenate.
+    return copy.deepcopy(layer) if hasattr(layer, "recurrent_states") else copy.copy(layer)
+
+
 def nbytes(cache: Any) -> int:
-    """Bytes of all tensors that a cache holds."""
-    return sum(_bytes(value) for layer in cache.layers for value in vars(layer).values())
+    """Bytes of all tensors that a cache holds, room to grow included."""
+    return sum(
+        layer.nbytes if isinstance(layer, GrowingLayer) else _bytes(vars(layer)) for layer in cache.layers
+    )
 
 
 def _bytes(value: Any) -> int:

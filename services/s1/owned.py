@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import aclosing
 from typing import Any
@@ -24,7 +25,7 @@ from shared.bus import Bus, FrameLog, FrameRecord, Lease, Meta, hopped
 from shared.clock import wall
 from shared.errors import DsbError
 from shared.logs import get_logger
-from shared.messages import Credit, Done, Event, EventKind, Open, S1Ask
+from shared.messages import Credit, Done, Event, EventKind, Open, S1Ask, StreamReport
 from shared.perception import Perceiver
 from shared.tasks import end_tasks
 from shared.telemetry import counter
@@ -41,6 +42,8 @@ class Owned:
     """The state and the tasks of one owned opening."""
 
     epoch: int
+    dropped: Mapping[str, int]
+    """Frames that gave way, by reason (live mode)."""
 
     def __init__(
         self,
@@ -84,7 +87,8 @@ class Owned:
         within_s = settings.live_memory_s if self._profile.live else settings.capacity_memory_s
         self._notes = NoteWriter(bus, within_s=within_s, held=lambda: lease.valid)
         self._over = asyncio.Event()
-        self._consumed = -1
+        self.dropped = {}
+        self._consumed, self._encoded = -1, 0
         self._told = -1
         self._log = get_logger(stream=opened.opening, epoch=lease.epoch)
 
@@ -122,9 +126,24 @@ class Owned:
             await self._standing.finish()
             await self._answering.finish(wait=self._lease.valid)
             if self._lease.valid:
+                await self._report()
                 await self._lease.release()
         self._model_thread.submit(self._perceiver.close)  # behind what the model still does for it
         self._log.info("owner_ended", fenced=not self._over.is_set())
+
+    async def _report(self) -> None:
+        """What became of a live stream's frames here."""
+        if self._profile.live:
+            report = StreamReport(frames=self._encoded, dropped=dict(self.dropped))
+            event = Event(
+                opening=self._opening,
+                kind=EventKind.REPORT,
+                by=self._worker,
+                epoch=self.epoch,
+                t=max(0.0, self._time.watermark),
+                report=report,
+            )
+            await self._bus.publish_event(event)
 
     async def _ask(self, ask: S1Ask, meta: Meta) -> Done:
         self._lease.require()
@@ -160,7 +179,8 @@ class Owned:
         return frames[-self._profile.reach].seq if len(frames) > self._profile.reach else None
 
     async def _consume_latest(self, records: Any) -> None:
-        latest = LatestFrames(self._settings.live_buffer, self._tell_dropped)
+        latest = LatestFrames(self._settings.live_buffer, self._tell_dropped, slow=self._profile.slow)
+        self.dropped = latest.dropped
         async with latest.fed_by(records) as fresh:
             async for record in fresh:
                 await self._consume(record)
@@ -178,7 +198,7 @@ class Owned:
             hopped(subjects.frames(self._opening, live=self._profile.live), wall() - record.time)
             await self._notes.write(await self._staged("perceive", self._perceiver.push, frame))
             _FRAMES.inc()
-            self._consumed = record.index
+            self._consumed, self._encoded = record.index, self._encoded + 1
             if self._profile.live:
                 await self._time.reach(record.t)
             if self._consumed - self._told >= max(1, self._profile.credit // 4):

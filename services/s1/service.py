@@ -77,7 +77,8 @@ class Service:
         await bus.announce("s1", version="1.0.0", metadata=metadata, stats=self._stats)
 
     def _stats(self) -> dict[str, Any]:
-        return {"slots": self._settings.slots, "owned": sorted(self._owned)}
+        dropped = {name: dict(owned.dropped) for name, owned in self._owned.items() if owned.dropped}
+        return {"slots": self._settings.slots, "owned": sorted(self._owned), "dropped": dropped}
 
     async def _seek(self) -> None:
         """Listen for placements while a slot is free: a full worker is not asked at all."""

@@ -20,7 +20,7 @@ __all__ = ["watching"]
 
 _WAITING = gauge("jobs_waiting", "Jobs of S2 that no worker has")
 _IN_WORK = gauge("jobs_in_work", "Jobs of S2 that a worker has and has not acknowledged")
-_LETTERS = gauge("dead_letters", "Dead letters that are stored, until somebody retries or drops them")
+_LETTERS = gauge("dead_letters_stored", "Dead letters that are stored, until somebody retries or drops them")
 
 
 @asynccontextmanager

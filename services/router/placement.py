@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Literal
 
+from services.router.readers import keep_read
 from shared import subjects
 from shared.bus import Bus
 from shared.errors import NoResponders, TransportError
@@ -112,6 +113,8 @@ class Placement:
         """The net below the watches: an event lost in an outage is made good within `sweep_s`."""
         while True:
             await asyncio.sleep(self._sweep_s)
+            kept = [opened for opened in self._open.values() if opened.kept]
+            await asyncio.gather(*(keep_read(self._bus, opened) for opened in kept))
             for opening in list(self._open):
                 await self._ensure(opening)
 

@@ -1,7 +1,8 @@
 """What all services have in common: connect, say how they are, run until told to stop, drain, exit.
 
 A service is an object with `async run(rt)`: it loads, subscribes, calls `rt.set_ready(True)`, works until
-`rt.stopping` is set, then finishes what it holds and releases its leases. The order of the end is fixed here:
+`rt.stopping` is set, then finishes what it holds and releases its leases. It is run once the broker is there and has
+its streams; until then it is alive, and not ready. The order of the end is fixed here:
 readiness off, the service's own stop, the broker drained, exit 0.
 """
 
@@ -14,14 +15,16 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from shared import tracing
-from shared.bus import Bus
+from shared.bus import Bus, lacking
 from shared.errors import ConfigError, DsbError
 from shared.health import HealthServer
 from shared.logs import get_logger, setup
 from shared.settings import ServiceSettings, describe, load, worker_name
+from shared.tasks import end_tasks
 
 __all__ = ["SERVICES", "Runtime", "Service", "host", "main"]
 
@@ -30,19 +33,24 @@ SERVICES = ("reader", "s1", "s2", "router", "memory")
 _BEAT_S = 0.5
 _BLOCKED_S = 15.0
 """A loop silent for so long is taken for dead by `/livez`."""
+_LOOK_S = 0.5
+"""How often streams that are not there yet are looked for."""
 
 
 class Runtime:
     """What a running service is given."""
 
     bus: Bus
+    """Connected before `run` is called."""
     worker: str
     """The name in leases, answers and logs."""
     stopping: asyncio.Event
     """Set when the service shall end."""
 
-    def __init__(self, bus: Bus, worker: str, stopping: asyncio.Event) -> None:
-        self.bus, self.worker, self.stopping = bus, worker, stopping
+    def __init__(self, bus: Bus | None, worker: str, stopping: asyncio.Event) -> None:
+        if bus is not None:
+            self.bus = bus
+        self.worker, self.stopping = worker, stopping
         self._trouble = "starting"
         self._beat = time.monotonic()
 
@@ -96,20 +104,48 @@ async def host(
             log.error("bus_closed")
             os._exit(70)
 
-    own = bus or await Bus.connect(settings, name=worker, on_closed=on_closed)
-    rt = Runtime(own, worker, stopping)
+    rt = Runtime(bus, worker, stopping)
     health = HealthServer(settings.health_host, settings.health_port, live=rt.live, ready=rt.ready)
     log.info("service_started", health_port=health.port, settings=describe(settings))
     beat = asyncio.create_task(rt.beat())
     try:
-        await service.run(rt)
+        if bus is not None or await _connect(rt, settings, on_closed):
+            await _await_streams(rt, service.NAME)
+            if not stopping.is_set():
+                await service.run(rt)
     finally:
         beat.cancel()
         health.close()
-        if bus is None:
+        if bus is None and hasattr(rt, "bus"):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(own.drain(), settings.drain_s)
+                await asyncio.wait_for(rt.bus.drain(), settings.drain_s)
     log.info("service_stopped")
+
+
+async def _connect(rt: Runtime, settings: ServiceSettings, on_closed: Callable[[], None]) -> bool:
+    """Whether the broker was reached before the service was told to stop; raises `TransportError` when it never is."""
+    rt.set_ready(False, "waiting for the broker")
+    stop = asyncio.create_task(rt.stopping.wait())
+    connect = asyncio.create_task(Bus.connect(settings, name=rt.worker, on_closed=on_closed))
+    await asyncio.wait([connect, stop], return_when=asyncio.FIRST_COMPLETED)
+    if not connect.done():
+        await end_tasks([connect])
+        return False
+    await end_tasks([stop])
+    rt.bus = connect.result()
+    rt.set_ready(False, "starting")
+    return True
+
+
+async def _await_streams(rt: Runtime, role: str) -> None:
+    """Wait for `dsb init`, for as long as it takes: it may be started after the services."""
+    told = ""
+    while not rt.stopping.is_set() and (missing := await lacking(rt.bus, role)):
+        if missing != told:
+            get_logger().warning("waiting_for_streams", reason=missing)
+            rt.set_ready(False, told := missing)
+        await asyncio.sleep(_LOOK_S)
+    rt.set_ready(False, "starting")
 
 
 def build(name: str, **overrides: Any) -> tuple[Service, ServiceSettings]:

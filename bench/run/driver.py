@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -23,7 +24,7 @@ from bench.run.preparing import Prepared, left, prepare, prepare_shard, resumabl
 from bench.run.serial import run_offline
 from bench.run.stop import Stop, on_signals
 from shared import tracing
-from shared.bus import Bus, discover
+from shared.bus import Bus, discover, lacking
 from shared.errors import ConfigError, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings, load
@@ -121,6 +122,7 @@ def _play_left(
 async def _over(job: Job, settings: BusSettings, stop: Stop, folder: RunFolder) -> None:
     bus = await Bus.connect(settings, name=f"bench-{job.run}")
     try:
+        await _await_streams(bus, settings.connect_timeout_s)
         _note_models(folder, await _models(bus))
         try:
             await run_plays(job, bus, stop)
@@ -128,6 +130,15 @@ async def _over(job: Job, settings: BusSettings, stop: Stop, folder: RunFolder) 
             await _keep_letters(job, bus, folder)
     finally:
         await bus.drain()
+
+
+async def _await_streams(bus: Bus, within_s: float) -> None:
+    """Wait for `dsb init`, which may be at it; raises `TransportError`."""
+    deadline = time.monotonic() + within_s
+    while missing := await lacking(bus, "bench"):
+        if time.monotonic() > deadline:
+            raise TransportError(missing)
+        await asyncio.sleep(0.5)
 
 
 async def _keep_letters(job: Job, bus: Bus, folder: RunFolder) -> None:

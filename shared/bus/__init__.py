@@ -7,6 +7,7 @@ from shared.bus.discovery import ServiceInfo, discover
 from shared.bus.frames import FrameLog, FrameRecord
 from shared.bus.jetstream import Stored
 from shared.bus.kv import LeaseChange, LeaseInfo
+from shared.bus.lacking import lacking
 from shared.bus.lease import Lease
 from shared.bus.queue import Job, QueueDepth
 from shared.bus.topology import init_topology
@@ -28,4 +29,5 @@ __all__ = [
     "failpoints",
     "hopped",
     "init_topology",
+    "lacking",
 ]

@@ -9,6 +9,7 @@ from bench.cli import (
     batch,
     chaos,
     data,
+    dlq,
     experiment,
     load,
     memory,
@@ -49,12 +50,12 @@ app.command("up")(stack.up)
 app.command("serve")(stack.serve)
 app.command("init")(stack.init)
 app.command("ps")(stack.ps)
-app.command("dlq")(stack.dlq)
 app.command("doctor")(results.doctor)
 app.command("version")(results.version)
 app.add_typer(batch.app, name="batch")
 app.add_typer(analyze.app, name="analyze")
 app.add_typer(data.app, name="data")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(load.app, name="load")
 app.add_typer(memory.app, name="memory")

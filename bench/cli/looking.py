@@ -1,19 +1,25 @@
-"""What `dsb ps` and `dsb dlq` do; like `dsb init` they run wherever a service runs, without the bench's packages."""
+"""What `dsb ps` does; like `dsb init` it runs wherever a service runs, without the bench's packages."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import typer
 
-from bench.run.letters import dead_letters
-from shared.bus import Bus, ServiceInfo, discover
+from bench.run.overview import Overview, overview
+from shared.bus import Bus
+from shared.errors import TransportError
 from shared.logs import setup
-from shared.messages import DeadLetter
 from shared.settings import BusSettings, load
 
-__all__ = ["settings", "show_letters", "show_services"]
+__all__ = ["settings", "shortened", "show_overview", "with_bus"]
+
+T = TypeVar("T")
+
+_WIDTH = 80
 
 
 def settings(nats: str) -> BusSettings:
@@ -22,34 +28,91 @@ def settings(nats: str) -> BusSettings:
     return load(BusSettings, **({"nats_url": nats} if nats else {}))
 
 
-async def _services(bus_settings: BusSettings, wait_s: float) -> list[ServiceInfo]:
-    bus = await Bus.connect(bus_settings, name="dsb-ps")
-    try:
-        return await discover(bus, wait_s=wait_s)
-    finally:
-        await bus.drain()
+def with_bus(nats: str, work: Callable[[Bus], Awaitable[T]]) -> T:
+    """Run `work` on a connection of its own; what the user has no right to is told in one line."""
+
+    async def run() -> T:
+        how = settings(nats)
+        bus = await Bus.connect(how, name="dsb-cli")
+        try:
+            return await work(bus)
+        except TransportError as error:
+            if "permissions violation" not in str(error).lower():
+                raise
+            raise TransportError(
+                f"user {how.nats_user!r} has no right to this at the broker: log in as admin "
+                "(DSB_NATS_USER, DSB_NATS_PASSWORD)"
+            ) from error
+        finally:
+            await bus.drain()
+
+    return asyncio.run(run())
 
 
-def show_services(nats: str, wait_s: float) -> None:
-    """One line a worker."""
-    found = asyncio.run(_services(settings(nats), wait_s))
-    if not found:
+def show_overview(nats: str, wait_s: float, *, as_json: bool) -> None:
+    """Services, streams and the queue; exit code 1 when no service answers."""
+    seen = with_bus(nats, lambda bus: overview(bus, wait_s=wait_s))
+    if as_json:
+        typer.echo(json.dumps(seen.plain(), indent=2))
+    elif seen.workers:
+        for line in _lines(seen):
+            typer.echo(line)
+    else:
         typer.echo("no service answers: start the stack with `dsb up`")
+    if not seen.workers:
         raise typer.Exit(1)
-    for info in sorted(found, key=lambda info: (info.service, info.name)):
-        about = {**{k: v for k, v in info.metadata.items() if k != "worker"}, **info.stats}
-        typer.echo(f"{info.service:<8}{info.name:<32}{'  '.join(f'{k}={v}' for k, v in about.items())}")
 
 
-async def _letters(bus_settings: BusSettings) -> list[DeadLetter]:
-    bus = await Bus.connect(bus_settings, name="dsb-dlq")
-    try:
-        return await dead_letters(bus)
-    finally:
-        await bus.drain()
+def _lines(seen: Overview) -> list[str]:
+    workers = [
+        (
+            one.service,
+            one.name,
+            one.version,
+            "-" if one.slots is None else f"{one.used or 0}/{one.slots}",
+            _about(one.about),
+        )
+        for one in seen.workers
+    ]
+    lines = _table(("SERVICE", "WORKER", "VERSION", "USED", "ABOUT"), workers)
+    if seen.streams:
+        held = [
+            (one.opening, one.reader or "-", one.owner or "-", str(one.owner_epoch or "-"))
+            for one in seen.streams
+        ]
+        lines += ["", *_table(("STREAM", "READER", "OWNER", "EPOCH"), held)]
+    queue = seen.queue
+    lines += [
+        "",
+        f"S2 queue: {queue.waiting} waiting, {queue.in_work} in work, {queue.pulls} free workers ask for more",
+    ]
+    if seen.dead_letters:
+        lines.append(f"dead letters: {seen.dead_letters} (dsb dlq list)")
+    return lines
 
 
-def show_letters(nats: str) -> None:
-    """One JSON line a letter."""
-    for letter in asyncio.run(_letters(settings(nats))):
-        typer.echo(json.dumps(letter.model_dump(mode="json"), ensure_ascii=False))
+def _about(about: dict[str, object]) -> str:
+    shown = ("model", "openings", "store", "searches", "codec")
+    return " ".join(f"{key}={about[key]}" for key in shown if about.get(key) not in (None, ""))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as they need, names shortened in the middle, so that a line fits a terminal."""
+    fit = [
+        [shortened(cell, 24) if at < len(row) - 1 else cell for at, cell in enumerate(row)] for row in rows
+    ]
+    widths = [max(len(row[at]) for row in [head, *fit]) for at in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *fit]
+    ]
+    return [shortened(line.rstrip(), _WIDTH, end=True) for line in lines]
+
+
+def shortened(text: str, width: int, *, end: bool = False) -> str:
+    """`text` in at most `width` characters: what is left out stands in the middle, or at the `end`."""
+    if len(text) <= width:
+        return text
+    if end:
+        return text[: width - 1] + "…"
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[-(width - 1 - head) :]}"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["dlq", "init", "ps", "serve", "up"]
+__all__ = ["init", "ps", "serve", "up"]
 
 Nats = Annotated[
     str, typer.Option(help="The broker, nats://host:port; DSB_NATS_URL by default.", show_default=False)
@@ -65,18 +65,12 @@ def init(nats: Nats = "") -> None:
 def ps(
     nats: Nats = "",
     wait: Annotated[float, typer.Option(min=0.05, help="Seconds to wait for answers.")] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as one JSON object.")] = False,
 ) -> None:
-    """Show every service that answers at a broker.
+    """Show what runs at a broker: services and their slots, who holds which stream, how much work waits.
 
     Example: dsb ps --nats nats://127.0.0.1:4222
     """
-    from bench.cli.looking import show_services
+    from bench.cli.looking import show_overview
 
-    show_services(nats, wait)
-
-
-def dlq(nats: Nats = "") -> None:
-    """Show the dead letters: questions and jobs that killed those who worked on them."""
-    from bench.cli.looking import show_letters
-
-    show_letters(nats)
+    show_overview(nats, wait, as_json=as_json)

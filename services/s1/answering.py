@@ -52,6 +52,8 @@ class Answering:
     def take(self, ask: S1Ask) -> Done:
         """Begin to answer; a question that is being answered, or was, is left alone."""
         key = ask.question.key
+        if ask.again:
+            self._done.discard(key)
         if key not in self._done and key not in self._tasks:
             task = asyncio.create_task(self._answer(ask))
             self._tasks[key] = task

@@ -191,6 +191,10 @@ class Bus:
         """Add one to a counter; its new value."""
         return await kv.bump(self.connection, bucket, key)
 
+    async def forget(self, bucket: str, key: str) -> None:
+        """Remove a key, as if it had never been there; for counters, not for leases."""
+        await jetstream.purge(self.connection, kv.stream(bucket), kv.subject(bucket, key))
+
     async def keep(self, bucket: str, key: str, message: Message) -> bool:
         """Store a message under a key that has none yet; false if there is one, which stays."""
         return await kv.keep(self.connection, bucket, key, message.to_bytes())

@@ -8,6 +8,8 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import nats.errors
@@ -36,6 +38,14 @@ class ServiceInfo(NamedTuple):
     stats: Mapping[str, Any]
 
 
+def _release() -> str:
+    """The project's version; empty in a plain source tree."""
+    try:
+        return installed("dualstreambench")
+    except PackageNotFoundError:
+        return ""
+
+
 async def announce(
     conn: Connection,
     service: str,
@@ -45,7 +55,8 @@ async def announce(
     stats: Callable[[], dict[str, Any]],
 ) -> None:
     """Answer discovery until the connection ends; `stats` is called at every question."""
-    me = {"name": service, "id": secrets.token_hex(8), "version": version, "metadata": dict(metadata)}
+    about = {**metadata, "release": _release()}
+    me = {"name": service, "id": secrets.token_hex(8), "version": version, "metadata": about}
     started = datetime.now(UTC).isoformat()
 
     def answer(verb: str) -> dict[str, Any]:

@@ -193,6 +193,8 @@ class S1Ask(Message):
     route: RouteStamp
     paths: tuple[Path, ...] = (Path.S1,)
     """More than S1 for standing questions only."""
+    again: bool = False
+    """Answer it also where that was given up before: a person put it back (`dsb dlq retry`)."""
     trace: str = ""
 
 

@@ -160,7 +160,7 @@ def test_a_poison_question_ends_as_an_error_and_a_dead_letter_on_each_path(
         assert "3" in record(folder, bad, path).error
     good = {final: answer for final, answer in answers(folder).items() if final.sample != bad}
     assert good == {final: answer for final, answer in offline.items() if final.sample != bad}
-    said, _ = dsb("dlq", "--nats", stack.url).communicate(timeout=60)
+    said, _ = dsb("dlq", "list", "--json", "--nats", stack.url).communicate(timeout=60)
     assert sorted(line.count("POISON") > 0 for line in said.splitlines()) == [True, True]
 
 

@@ -34,6 +34,11 @@ def check(config: RunConfig) -> RunConfig:
             f"system.route is {config.system.route!r}, which decides question by question while it runs: "
             "ask `both` by batch, and replay the router on that run"
         )
+    if also := config.profile().notes.also:
+        raise ConfigError(
+            f"memory.also is {', '.join(also)}, which a later question reads: by batch all are asked at once; "
+            "leave it empty"
+        )
     source = config.memory.source
     if source != "s1" and config.memory.recall().reads and "s1" in batched(config):
         raise ConfigError(

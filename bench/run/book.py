@@ -14,6 +14,7 @@ from bench.run.plan import Earlier, decided, earlier
 from bench.run.records import Play as PlayStamp
 from bench.run.records import Record, failure_record, record_of
 from bench.run.standing import Follow
+from bench.run.turns import Turns
 from shared.messages import Answer, Path, RouteStamp, Status
 from shared.routing import First, Routed, StreamState, fallback
 
@@ -66,7 +67,9 @@ class Book:
         route: str,
         chains: Chains,
         write: Write,
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns
         self._entries = {item.key: _Entry(item, route) for item in items}
         self._stamp, self._chains, self._write = stamp, chains, write
         self._earlier: dict[str, Earlier] = {}
@@ -142,6 +145,8 @@ class Book:
         entry = self._entries[key]
         if path not in entry.told:
             entry.told[path] = self._chains.told(entry.item, path)
+            if self._turns is not None:
+                self._turns.asked(key, path, entry.told[path])
         return entry.told[path]
 
     def waits_for(self, key: str) -> list[str]:
@@ -178,7 +183,7 @@ class Book:
         if answer.n != "final":
             emission = self.follow(answer.key, answer.path).hear(answer, latency_s=latency_s, t_emit=t_emit)
             if emission is not None:
-                self._write(emission)
+                self._put(emission)
             return
         if entry.then:
             entry.held = entry.held or _Held(answer, wait_s, latency_s, t_emit)
@@ -248,7 +253,12 @@ class Book:
             stamp = entry.route.model_copy(update={"reason": f"fallback to s1: {why}", "fallback": True})
             self.resolve(question.key, Routed(entry.paths, stamp))
 
-    def _final(self, entry: _Entry, record: Record) -> None:
+    def _put(self, record: Record) -> None:
         self._write(record)
+        if self._turns is not None:
+            self._turns.recorded(record)
+
+    def _final(self, entry: _Entry, record: Record) -> None:
+        self._put(record)
         self._chains.note(record)
         entry.recorded.add(record.path)

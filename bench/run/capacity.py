@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 from bench.data import AskedQuestion
 from bench.data.ask import steps
@@ -25,8 +26,18 @@ _REPEAT_S = (0.1, 0.25, 0.5, 1.0)
 """Pauses between two sendings of a grant, wall clock; the last one stays."""
 
 
-async def play_capacity(session: Session, asking: Asking, items: list[AskedQuestion], pulse: Pulse) -> None:
-    """Play one opening up to its last question; every question has its finals when this returns."""
+async def play_capacity(
+    session: Session,
+    asking: Asking,
+    items: list[AskedQuestion],
+    pulse: Pulse,
+    *,
+    between: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Play one opening up to its last question; every question has its finals when this returns.
+
+    `between` is awaited behind each moment, before stream time goes on.
+    """
     for moment in moments(items):
         due = [step for step in moment.steps if _open(session, asking, step, moment.t)]
         if not due:
@@ -36,6 +47,9 @@ async def play_capacity(session: Session, asking: Asking, items: list[AskedQuest
             # What has been consumed may have told where the stream ends.
             now = [step for step in due if _open(session, asking, step, moment.t)]
             await asyncio.gather(*(_look(session, asking, step, pulse) for step in now))
+            if between is not None:
+                await between()
+                pulse.beat()
             continue
         for step in due:
             asking.fail(step.item.key, *why)

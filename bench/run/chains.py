@@ -15,7 +15,7 @@ from bench.data.schema import Depends
 from bench.run.records import Record
 from shared.messages import Option, PastTurn, Path, Question, Status
 
-__all__ = ["UNKNOWN", "Chains", "Told"]
+__all__ = ["UNKNOWN", "Chains", "Told", "said_by"]
 
 UNKNOWN = "object"
 """What stands in a slot that nothing fills."""
@@ -85,7 +85,7 @@ class Chains:
         """A final is there: later turns may be told of it."""
         turn = self._turns.get((record.sample, record.turn))
         if turn is not None and record.kind == "final":
-            said = _said(record, turn.answer.options) if record.status is Status.OK else ""
+            said = said_by(record, turn.answer.options) if record.status is Status.OK else ""
             self._said.setdefault(record.key, {})[record.path] = said
 
     def _note_asked(self, item: AskedQuestion, path: Path, question: Question) -> Question:
@@ -118,7 +118,7 @@ class Chains:
         return next(iter(said.values())), False
 
 
-def _said(record: Record, options: tuple[Option, ...]) -> str:
+def said_by(record: Record, options: tuple[Option, ...]) -> str:
     """The chosen option's text, or what was written."""
     chosen = next((option.text for option in options if option.key == record.choice), None)
     return record.raw.strip() if chosen is None else chosen

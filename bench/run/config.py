@@ -30,6 +30,7 @@ from shared.messages import (
     RecallMode,
     RecallSpec,
     Route,
+    TurnKind,
     VideoSpec,
     WindowSpec,
 )
@@ -127,6 +128,8 @@ class MemoryConfig(Section):
     """Seconds of stream time between notes."""
     writer: NotePolicy = "every"
     """`every`, or `on_change`: no note where S1 says the same as at the tick before."""
+    also: tuple[TurnKind, ...] = ()
+    """Written beside what S1 sees: `user` (what was asked), `answer`, `event` (what the system said by itself)."""
     mode: RecallMode = RecallMode.LONG
     """What S2 reads: `none`, `short` (the newest notes), `long` (those that fit the question), `both`."""
     k: Annotated[int, Field(ge=1, le=64)] = 6
@@ -156,9 +159,10 @@ class MemoryConfig(Section):
     encoder: str = "minilm"
 
     def notes(self) -> NoteSpec:
-        """What S1 is to write."""
+        """What is to be written; beside the controls' notes nothing is."""
         wanted = self.enabled and self.mode is not RecallMode.NONE and self.source == "s1"
-        return NoteSpec(enabled=wanted, every_s=self.every_s, writer=self.writer)
+        also = tuple(sorted(set(self.also))) if wanted else ()
+        return NoteSpec(enabled=wanted, every_s=self.every_s, writer=self.writer, also=also)
 
     def recall(self) -> RecallSpec:
         """What S2 is to read."""

@@ -27,6 +27,7 @@ from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
 from bench.run.session import Final, Session, close_opening
 from bench.run.stop import Stop
+from bench.run.turns import Turns, TurnWriter
 from shared import subjects
 from shared.bus import Bus
 from shared.errors import DsbError
@@ -41,6 +42,9 @@ __all__ = ["Job", "run_plays"]
 
 _BATCH = 32
 _PLANT_S = 60.0
+_LIVE_TURNS_S, _CAPACITY_TURNS_S = 5.0, 45.0
+"""How long memory is waited for with what was said, as S1 waits with its notes."""
+_TURNS_EVERY_S = 0.1
 _TIDY_S = 10.0
 """How long a play that is stopped may take to close its opening."""
 
@@ -109,7 +113,8 @@ async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse, plants: Planter | 
     chains = Chains(
         play.samples, items, play.rules, gives_evidence=job.config.memory.source == GIVES_EVIDENCE
     )
-    book = Book(items, stamp=stamp, route=route, chains=chains, write=write)
+    turns = Turns(request, items)
+    book = Book(items, stamp=stamp, route=route, chains=chains, write=write, turns=turns)
     asking = Asking(book, route=route, retry_s=job.config.stream.ask_retry_s, emitted=when)
     session = Session(
         bus,
@@ -119,11 +124,16 @@ async def _play(job: Job, play: Play, bus: Bus, pulse: Pulse, plants: Planter | 
         on_time=lambda t: job.listener.reached(request.opening, t),
     )
     job.listener.began(request.opening, play, owed([play], route))
+    writer = TurnWriter(turns, bus, within_s=_LIVE_TURNS_S if mode == "live" else _CAPACITY_TURNS_S)
     async with session.running():
         if mode == "live":
-            await play_live(session, asking, items, pulse, answer_s=job.config.stream.answer_s)
+            writing = asyncio.create_task(writer.keep_on(_TURNS_EVERY_S))
+            try:
+                await play_live(session, asking, items, pulse, answer_s=job.config.stream.answer_s)
+            finally:
+                await end_tasks([writing])
         else:
-            await play_capacity(session, asking, items, pulse)
+            await play_capacity(session, asking, items, pulse, between=writer.write)
     pulse.beat()
     job.listener.ended(request.opening)
 

@@ -7,13 +7,14 @@ from typing import Any
 from bench.run.book import Book
 from bench.run.chains import Chains
 from bench.run.offline import Offline
-from bench.run.offline_steps import answer_all
+from bench.run.offline_steps import Looks
 from bench.run.orchestrate import Job
-from bench.run.plan import Play, opened, owed, questions
+from bench.run.plan import Play, moments, opened, owed, questions
 from bench.run.planting import GIVES_EVIDENCE, Planter, planter
 from bench.run.records import Play as PlayStamp
 from bench.run.records import Record
 from bench.run.stop import Stop
+from bench.run.turns import Turns
 from shared.memory import Memory, open_memory
 from shared.vlm import ModelSpec, Vlm, load_vlm, probed
 
@@ -54,13 +55,18 @@ def _play(job: Job, play: Play, stop: Stop, s1: Vlm, s2: Vlm, memory: Memory, pl
     chains = Chains(
         play.samples, items, play.rules, gives_evidence=job.config.memory.source == GIVES_EVIDENCE
     )
-    book = Book(items, stamp=stamp, route=route, chains=chains, write=write)
+    turns = Turns(request, items)
+    book = Book(items, stamp=stamp, route=route, chains=chains, write=write, turns=turns)
     offline = Offline(request, play, s1=s1, s2=s2, memory=memory)
     job.listener.began(request.opening, play, owed([play], route))
-    for item in items:
+    looks = Looks(offline, book, route)
+    for moment in moments(items):
         if stop.is_set():
             return
-        answer_all(offline, book, item, route)
-        job.listener.reached(request.opening, item.ask_s)
+        for step in moment.steps:
+            looks.look(step)
+        memory.upsert(turns.take())
+        job.listener.reached(request.opening, moment.t)
+    looks.close()
     memory.delete(opening=request.opening)
     job.listener.ended(request.opening)

@@ -57,7 +57,7 @@ from shared.messages.playing import (
     VideoSpec,
     WindowSpec,
 )
-from shared.messages.remembering import NoteOrder, NotePolicy, NoteSpec, RecallMode, RecallSpec
+from shared.messages.remembering import NoteOrder, NotePolicy, NoteSpec, RecallMode, RecallSpec, TurnKind
 
 __all__ = [
     "Answer",
@@ -116,6 +116,7 @@ __all__ = [
     "StreamStatus",
     "TimedEvent",
     "Timings",
+    "TurnKind",
     "Upsert",
     "Usage",
     "VideoSpec",

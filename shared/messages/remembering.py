@@ -13,10 +13,14 @@ from pydantic import Field
 from shared.messages.base import Message, Seconds
 from shared.messages.notes import NoteKind
 
-__all__ = ["NoteOrder", "NotePolicy", "NoteSpec", "RecallMode", "RecallSpec"]
+__all__ = ["NoteOrder", "NotePolicy", "NoteSpec", "RecallMode", "RecallSpec", "TurnKind"]
 
 NotePolicy = Literal["every", "on_change"]
 """`every`: a note at each tick. `on_change`: only where S1 says something else than at the tick before."""
+
+TurnKind = Literal["event", "answer", "user"]
+"""What is said in a stream, of which notes can be written: what the system said by itself, what it answered, what it
+was asked."""
 
 NoteOrder = Literal["time", "similarity"]
 """How notes stand in the prompt: oldest first, or most similar first."""
@@ -34,12 +38,14 @@ class RecallMode(StrEnum):
 
 
 class NoteSpec(Message):
-    """What S1 writes to memory by itself."""
+    """What is written to memory: by S1, and by whoever asks of what is said."""
 
     enabled: bool = True
     every_s: Annotated[float, Field(gt=0)] = 5.0
     """Seconds of stream time between notes."""
     writer: NotePolicy = "every"
+    also: tuple[TurnKind, ...] = ()
+    """Written beside what S1 sees, by who asks."""
 
 
 class RecallSpec(Message):

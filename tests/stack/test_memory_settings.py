@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import five_parts
 import pytest
 from stack_kit import Kit, answers, assert_same, assert_sound
 
@@ -52,6 +53,25 @@ def test_the_stack_remembers_as_offline_does(
     else:
         # Off the grid of the window, and not the newest: notes led there.
         assert any(index % 5 for record in records for index in record.frames_idx[:-1])
+
+
+def test_what_was_said_is_remembered_as_offline_does_by_the_kinds_that_are_read(
+    kit: Kit, stack: Stack
+) -> None:
+    settings: dict[str, Any] = {
+        "dataset__path": five_parts.save(kit),
+        "stream__horizon_s": 4.0,
+        "system__route": "both",
+        "memory__also": ["user", "answer", "event"],
+        "memory__kinds": ["user", "answer", "event"],
+        "memory__k": 8,
+    }
+    plain = kit.run("said_plain", stream__mode="offline", **settings)
+    assert_same(kit.run("said_stack", nats=stack.url, **settings), answers(plain))
+    read = [(record, note) for record in effective(plain.records()) for note in record.notes]
+    assert {note.kind for _, note in read} == {"user", "answer", "event"}
+    finals = [(record, note) for record, note in read if record.ticks is None and record.kind == "final"]
+    assert all(note.t_end <= record.t_ask for record, note in finals)
 
 
 def test_a_memory_that_hangs_costs_notes_and_no_answer(kit: Kit, stack: Stack) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memory_kit import HashEncoder, note
 
 from shared.memory import Memory, Vector, VectorStore, note_id, open_store
-from shared.messages import Note, Search
+from shared.messages import Note, NoteKind, Search
 
 Opener = Callable[..., VectorStore]
 encoder = HashEncoder()
@@ -66,6 +66,21 @@ def test_a_search_equals_brute_force_and_never_sees_the_future(
     assert all(hit.note.t_end <= t_max for hit in hits)
     assert [(hit.id, hit.score) for hit in hits] == brute_force(notes, query)
     assert memory.count(opening=opening) == len({note_id(one) for one in notes})
+
+
+@pytest.mark.parametrize("kind", ["scene", "change", "event", "answer", "user"])
+def test_no_kind_of_note_is_found_before_it_was_written_nor_where_another_is_wanted(
+    memory: Memory, kind: NoteKind
+) -> None:
+    kinds: tuple[NoteKind, ...] = ("scene", "change", "event", "answer", "user")
+    opening = next(fresh)
+    memory.upsert(
+        [note(n, opening=opening, kind=one, t_end=t) for one in kinds for n, t in enumerate((5.0, 5.000001))]
+    )
+    query = Search(opening=opening, text="a red circle", t_max=5.0, k=20, recent=20)
+    assert [hit.note.t_end for hit in memory.search(query).hits] == [5.0] * len(kinds)
+    [found_one] = memory.search(query.model_copy(update={"kinds": (kind,)})).hits
+    assert (found_one.note.kind, found_one.note.t_end) == (kind, 5.0)
 
 
 def test_a_repeated_write_changes_no_reply(memory: Memory) -> None:

@@ -20,6 +20,7 @@ from bench.cli import (
     runs,
     scorefile,
     stack,
+    stream,
 )
 
 __all__ = ["app"]
@@ -63,3 +64,4 @@ app.add_typer(models.app, name="models")
 app.add_typer(report.app, name="report")
 app.add_typer(results.app, name="results")
 app.add_typer(route.app, name="route")
+app.add_typer(stream.app, name="stream")

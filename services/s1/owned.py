@@ -134,7 +134,7 @@ class Owned:
     async def _report(self) -> None:
         """What became of a live stream's frames here."""
         if self._profile.live:
-            report = StreamReport(frames=self._encoded, dropped=dict(self.dropped))
+            report = StreamReport(service="s1", frames=self._encoded, dropped=dict(self.dropped))
             event = Event(
                 opening=self._opening,
                 kind=EventKind.REPORT,

@@ -26,6 +26,7 @@ class Slow(StrEnum):
 class StreamReport(Message):
     """What became of a stream's frames at one worker, since it took the stream."""
 
+    service: Literal["reader", "s1"] = "reader"
     frames: int = 0
     """Published (a reader), or encoded (an S1 owner)."""
     dropped: dict[str, int] = {}  # noqa: RUF012  # pydantic copies it for each object

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.chaos.backend import Backend
+from bench.chaos.compose import Compose
 from bench.chaos.embedded import Embedded
 from bench.chaos.plan import BackendName
 from bench.run.config import RunConfig
@@ -26,4 +27,6 @@ def open_backend(
 
     `folder` is for what it writes; `env`, `counts` and `small_disk` are the embedded one's.
     """
+    if name == "compose":
+        return Compose(folder)
     return Embedded(config, folder, env=env, counts=counts, small_disk=small_disk)

@@ -49,6 +49,7 @@ def run_sections(folder: RunFolder, scores: Scores) -> Iterator[str]:
     yield from _times(folder)
     if scores.route == Route.BOTH:
         yield from _routing(folder)
+    yield from _faults(folder)
 
 
 def score_sheet(scores: Scores) -> Sheet:
@@ -195,6 +196,16 @@ def _routing(folder: RunFolder) -> Iterator[str]:
     yield lines(cost_curves(table, found), x_name=f"{table.unit} a question", y_name="accuracy, %")
     yield sheet_html(router_sheet(found))
     yield bars(misroute_bars(found))
+
+
+def _faults(folder: RunFolder) -> Iterator[str]:
+    """What was done to the stack meanwhile, and what came of it."""
+    from bench.chaos import read_outcome
+    from bench.chaos.table import fault_sheet
+
+    if (outcome := read_outcome(folder.path)) is not None:
+        yield "<h2>Faults</h2>"
+        yield sheet_html(fault_sheet(outcome)._replace(title=""))
 
 
 def _paired(folder: RunFolder) -> Paired | None:

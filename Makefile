@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay soak soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -96,6 +96,18 @@ bench-tiny: $(READY) ## what training the two small models costs, from a few ste
 
 soak-s1: $(READY) ## half an hour of live video through S1: drops, age of frames, memory and its slope (ARGS='--streams all --seconds 300')
 	@$(BIN)/dsb load soak --only-s1 --streams 1 --seconds 1800 $(ARGS)
+
+bench-throughput: $(READY) ## answers a second from one S2 worker to four that sleep a fixed time: what the stack itself costs
+	@$(BIN)/dsb load throughput $(ARGS)
+
+bench-streams: $(READY) ## 64 live streams at 2 frames/s through one reader and one S1: drops, age of frames; `dsb load streams` finds N*
+	@$(BIN)/dsb load streams --at 64 $(ARGS)
+
+bench-maxfps: $(READY) ## the highest frame rate of one live stream that reader and S1 sustain without drops
+	@$(BIN)/dsb load maxfps $(ARGS)
+
+bench-interference: $(READY) ## S1's p95 with S2 saturated over that with S2 idle: S2 sleeping, then computing on the same cores
+	@$(BIN)/dsb load interference $(ARGS)
 
 soak: $(READY) ## an hour of eight live streams through the whole stack: drops by reason, reconnects, memory slopes (ARGS='--seconds 600')
 	@$(BIN)/dsb load soak $(ARGS)

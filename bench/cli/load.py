@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +15,111 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+
+class _S2(StrEnum):
+    SLEEP = "sleep"
+    COMPUTE = "compute"
+    BOTH = "both"
+
+
 Fps = Annotated[float, typer.Option(min=0.1, max=240, help="Frames a second of each stream.")]
+Seconds = Annotated[float, typer.Option(min=5, help="Wall clock of one trial.")]
+Sleep = Annotated[float, typer.Option(min=0.001, max=600, help="Seconds that an S2 worker sleeps a job.")]
+Plot = Annotated[Path | None, typer.Option(help="Also draw it: an SVG file.")]
+Keep = Annotated[
+    Path | None, typer.Option(help="Keep trials in this file; what is there is not measured again.")
+]
+Drops = Annotated[float, typer.Option(min=0, max=1, help="Share of frames that may be given up.")]
 
 
 @app.callback()
 def _group() -> None:
     """How much the stack bears: frame rates, streams, S1 beside a busy S2, S2 workers, hours."""
+
+
+@app.command("maxfps")
+def maxfps(
+    streams: Annotated[int, typer.Option(min=1, max=64, help="Live streams.")] = 1,
+    seconds: Seconds = 60.0,
+    most: Annotated[int, typer.Option(min=1, max=240, help="The highest rate tried.")] = 240,
+    age: Annotated[float, typer.Option(min=0.001, help="Target: p95 age of the newest frame, s.")] = 0.5,
+    drops: Drops = 0.0,
+    keep: Keep = None,
+    plot: Plot = None,
+) -> None:
+    """Find the highest frame rate that reader and S1 sustain: no drops, nothing piles up, frames fresh.
+
+    Example: dsb load maxfps --seconds 30 --keep trials.jsonl --plot maxfps.svg
+    """
+    from bench.cli.loading import tell_maxfps
+
+    tell_maxfps(streams, seconds=seconds, most=most, age_s=age, drops=drops, keep=keep, plot=plot)
+
+
+@app.command("streams")
+def streams(
+    fps: Fps = 2.0,
+    seconds: Seconds = 60.0,
+    most: Annotated[int, typer.Option(min=1, max=256, help="The largest number tried.")] = 64,
+    latency: Annotated[float, typer.Option(min=0.001, help="Target: p95 of S1's answers, s.")] = 0.5,
+    drops: Drops = 0.01,
+    at: Annotated[int | None, typer.Option(min=1, max=256, help="Only one trial, of so many.")] = None,
+    keep: Keep = None,
+    plot: Plot = None,
+) -> None:
+    """Find N*, the largest number of live streams whose answers keep a latency target; one reader, one S1.
+
+    Example: dsb load streams --at 64 · dsb load streams --latency 0.2 --keep trials.jsonl
+    """
+    from bench.cli.loading import tell_streams
+
+    tell_streams(
+        fps, seconds=seconds, most=most, latency_s=latency, drops=drops, only=at, keep=keep, plot=plot
+    )
+
+
+@app.command("interference")
+def interference(
+    s2: Annotated[_S2, typer.Option(help="What S2 does with a job.")] = _S2.BOTH,
+    pairs: Annotated[int, typer.Option(min=1, max=50, help="Of stretches, idle and saturated.")] = 5,
+    seconds: Seconds = 40.0,
+    streams: Annotated[int, typer.Option(min=1, max=32, help="Live streams.")] = 4,
+    ask: Annotated[float, typer.Option(min=0.5, help="Seconds between questions about one stream.")] = 1.0,
+    sleep: Sleep = 0.5,
+    plot: Plot = None,
+) -> None:
+    """Measure S1's p95 while S2 is saturated over that while S2 idles, median of paired stretches.
+
+    Example: dsb load interference --s2 sleep --pairs 5 --seconds 40
+    """
+    from bench.cli.loading import tell_interference
+
+    kinds = (_S2.SLEEP, _S2.COMPUTE) if s2 is _S2.BOTH else (s2,)
+    tell_interference(
+        [kind.value for kind in kinds],
+        pairs=pairs,
+        seconds=seconds,
+        streams=streams,
+        ask_every_s=ask,
+        sleep_s=sleep,
+        plot=plot,
+    )
+
+
+@app.command("throughput")
+def throughput(
+    workers: Annotated[int, typer.Option(min=1, max=16, help="S2 workers in the end.")] = 4,
+    jobs: Annotated[int, typer.Option(min=5, help="Answers of each worker in each step.")] = 60,
+    sleep: Sleep = 0.5,
+    plot: Plot = None,
+) -> None:
+    """Measure answers a second from one S2 worker to several, each of which sleeps a fixed time a job.
+
+    Example: dsb load throughput --workers 4 --sleep 0.25 --plot throughput.svg
+    """
+    from bench.cli.loading import tell_throughput
+
+    tell_throughput(workers, jobs=jobs, sleep_s=sleep, plot=plot)
 
 
 @app.command("soak")
@@ -34,35 +131,12 @@ def soak(
         int | None, typer.Option(min=1, max=64, help="Streams that S1 may own; by default room for all.")
     ] = None,
     only_s1: Annotated[bool, typer.Option("--only-s1", help="No S2, and no question to it.")] = False,
+    plot: Plot = None,
 ) -> None:
     """Play live streams for long: drops by reason, reconnects, age of frames, memory of each process and its slope.
 
     Example: dsb load soak --seconds 600 --streams 4
     """
-    from bench.load import soak as run
-    from bench.load.telling import machine, soak_sheets, tell
+    from bench.cli.loading import tell_soak
 
-    wanted, begun = _streams(streams), machine()
-    with _scratch() as folder:
-        found = run(folder, seconds=seconds, streams=wanted, fps=fps, slots=slots, with_s2=not only_s1)
-    tell("soak", soak_sheets(found), found, begun)
-
-
-def _streams(text: str) -> int | None:
-    from bench.load.soak import MOST
-    from shared.errors import ConfigError
-
-    if text == "all":
-        return None
-    if not text.isdigit() or not 1 <= int(text) <= MOST:
-        raise ConfigError(f"--streams {text!r}: give a number from 1 to {MOST}, or all")
-    return int(text)
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    from shared.logs import setup
-
-    setup("warning", "console")
-    with tempfile.TemporaryDirectory(prefix="dsb-load-") as folder:
-        yield Path(folder)
+    tell_soak(streams, seconds=seconds, fps=fps, slots=slots, with_s2=not only_s1, plot=plot)

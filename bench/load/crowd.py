@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -91,7 +92,8 @@ async def crowded(
     bus: Bus, folder: Path, crowd: Crowd, *, wanted: int, seconds: float
 ) -> AsyncIterator[Crowded]:
     """Up to `wanted` streams, fewer where S1 refuses one, that go on for `seconds` of wall clock once all are open."""
-    duration_s = seconds + 30 + _OPENING_S * wanted
+    # Whole minutes, so that trials of nearly one length share their videos.
+    duration_s = 60.0 * math.ceil((seconds + 30 + _OPENING_S * wanted) / 60)
     file_fps = max(4, round(crowd.fps))
     films = [
         await asyncio.to_thread(footage, folder, number, duration_s=duration_s, fps=file_fps)

@@ -1,0 +1,136 @@
+"""What the commands of `dsb load` do: measure, print tables and one JSON line, write the chart."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from bench.cli.routers import write_chart
+from bench.load import Kept, Limit, interference, max_fps, max_streams, plots, soak, throughput
+from bench.load.interference import Kind
+from bench.load.sheets import interference_sheet, soak_sheets, throughput_sheet, trials_sheet
+from bench.load.soak import MOST
+from bench.load.telling import machine, tell
+from shared.errors import ConfigError
+from shared.logs import setup
+
+__all__ = ["tell_interference", "tell_maxfps", "tell_soak", "tell_streams", "tell_throughput"]
+
+
+def tell_maxfps(
+    streams: int,
+    *,
+    seconds: float,
+    most: int,
+    age_s: float,
+    drops: float,
+    keep: Path | None,
+    plot: Path | None,
+) -> None:
+    """Search, then tell."""
+    begun, limit = machine(), Limit("age", age_s, drops)
+    kept = _kept(keep, begun)
+    with _scratch() as folder:
+        found = max_fps(folder, streams=streams, seconds=seconds, most=most, limit=limit, kept=kept)
+    title = f"{found['max_fps']} frames/s are sustained by {streams} streams"
+    title += f", of {most} at most" if found["max_fps"] == most else ""
+    tell("maxfps", [trials_sheet(title, found["trials"])], found, begun)
+    _draw(plot, plots.trials_plot(found["trials"], "fps"))
+
+
+def tell_streams(
+    fps: float,
+    *,
+    seconds: float,
+    most: int,
+    latency_s: float,
+    drops: float,
+    only: int | None,
+    keep: Path | None,
+    plot: Path | None,
+) -> None:
+    """Search, or try one number, then tell."""
+    begun, limit = machine(), Limit("latency", latency_s, drops)
+    kept = _kept(keep, begun)
+    with _scratch() as folder:
+        found = max_streams(folder, fps=fps, seconds=seconds, most=most, limit=limit, only=only, kept=kept)
+    title = f"live streams, {fps:g} frames/s each, target p95 {latency_s:g} s"
+    if "n_star" in found:
+        title = f"N* = {found['n_star']} {title}" + (f", {most} at most" if found["n_star"] == most else "")
+    tell("streams", [trials_sheet(title, found["trials"])], found, begun)
+    _draw(plot, plots.trials_plot(found["trials"], "streams"))
+
+
+def tell_interference(
+    kinds: Sequence[str],
+    *,
+    pairs: int,
+    seconds: float,
+    streams: int,
+    ask_every_s: float,
+    sleep_s: float,
+    plot: Path | None,
+) -> None:
+    """Measure each kind of S2, then tell."""
+    begun, found = machine(), dict[str, dict[str, Any]]()
+    for kind in kinds:
+        with _scratch() as folder:
+            found[kind] = interference(
+                folder,
+                cast(Kind, kind),
+                pairs=pairs,
+                seconds=seconds,
+                streams=streams,
+                ask_every_s=ask_every_s,
+                sleep_s=sleep_s,
+            )
+    settings = {"seconds": seconds, "streams": streams, "ask_every_s": ask_every_s, "sleep_s": sleep_s}
+    tell("interference", [interference_sheet(found)], {**settings, **found}, begun)
+    _draw(plot, plots.interference_plot(found))
+
+
+def tell_throughput(workers: int, *, jobs: int, sleep_s: float, plot: Path | None) -> None:
+    """Measure, then tell."""
+    begun = machine()
+    with _scratch() as folder:
+        found = throughput(folder, workers=workers, jobs=jobs, sleep_s=sleep_s)
+    tell("throughput", [throughput_sheet(found)], found, begun)
+    _draw(plot, plots.throughput_plot(found))
+
+
+def tell_soak(
+    streams: str, *, seconds: float, fps: float, slots: int | None, with_s2: bool, plot: Path | None
+) -> None:
+    """Soak, then tell."""
+    wanted, begun = _streams(streams), machine()
+    with _scratch() as folder:
+        found = soak(folder, seconds=seconds, streams=wanted, fps=fps, slots=slots, with_s2=with_s2)
+    tell("soak", soak_sheets(found), found, begun)
+    _draw(plot, plots.soak_plot(found))
+
+
+def _streams(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isdigit() or not 1 <= int(text) <= MOST:
+        raise ConfigError(f"--streams {text!r}: give a number from 1 to {MOST}, or all")
+    return int(text)
+
+
+def _kept(file: Path | None, on: dict[str, Any]) -> Kept:
+    return Kept(file, f"{on['processor']}, {on['cores']} cores")
+
+
+def _draw(plot: Path | None, svg: str) -> None:
+    if plot is not None:
+        write_chart(plot, svg)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    setup("warning", "console")
+    with tempfile.TemporaryDirectory(prefix="dsb-load-") as folder:
+        yield Path(folder)

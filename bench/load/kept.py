@@ -1,0 +1,59 @@
+"""Trials that were measured, in a file of JSON lines: a search that is started again measures only what is missing.
+
+A trial's key is all its settings; another machine's file is not for this one, so the machine is among them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.files import canonical
+from shared.errors import DataError
+
+__all__ = ["Kept"]
+
+
+class Kept:
+    """What is in `file`, and what is added to it; without a file nothing is kept."""
+
+    def __init__(self, file: Path | None, machine: str) -> None:
+        self._file, self._machine = file, machine
+        self._found: dict[str, dict[str, Any]] = {}
+        if file is not None and file.exists():
+            self._read(file)
+
+    def once(self, settings: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The trial of these settings: as it is kept, else measured now, and kept."""
+        key = canonical({**settings, "machine": self._machine})
+        if key not in self._found:
+            self._found[key] = found = measure()
+            if self._file is not None:
+                self._append(self._file, {"key": key, "found": found})
+        return self._found[key]
+
+    def _append(self, file: Path, line: dict[str, Any]) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+
+    def _read(self, file: Path) -> None:
+        lines = file.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
+            try:
+                held = json.loads(line)
+                self._found[held["key"]] = held["found"]
+            except (ValueError, KeyError, TypeError) as error:
+                if number == len(lines):
+                    break  # torn when its writer was killed: it is measured again
+                raise DataError(f"{file}, line {number}: no trial: mend it, or name another file") from error
+        if lines[-1]:
+            whole = "".join(f"{line}\n" for line in lines[:-1])
+            file.write_text(whole, encoding="utf-8")

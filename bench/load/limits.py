@@ -1,0 +1,149 @@
+"""Limits of live video, by trial: the highest frame rate of one stream, and the largest number of streams.
+
+A load is borne when no more than `Limit.drops` of the frames are given up by whoever, S1's 95th percentile keeps within
+the target, every question is answered, and S1 has encoded what was due: nothing piles up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from bench.load.crowd import Crowd
+from bench.load.kept import Kept
+from bench.load.search import highest
+from bench.load.trial import trial
+from bench.run.embedded import Stack, StackSpec
+from shared.errors import TransportError
+
+__all__ = ["Limit", "Target", "max_fps", "max_streams", "why_not"]
+
+Target = Literal["latency", "age"]
+"""Of S1's answers: from ask to answer held, or the age of the newest frame it rests on, at the ask."""
+
+_ENCODED = 0.95
+"""Of the frames due, the least that S1 has encoded when the trial ends."""
+_NAMES: dict[Target, str] = {"latency": "latencies_p95_s", "age": "ages_p95_s"}
+
+
+class Limit(NamedTuple):
+    """What still counts as borne."""
+
+    target: Target
+    p95_s: float
+    drops: float = 0.0
+    """Share of the frames."""
+
+
+def why_not(found: dict[str, Any], limit: Limit, *, wanted: int) -> str:
+    """Empty when a trial was borne, else the first reason why not."""
+    p95 = found[_NAMES[limit.target]]
+    if found["streams"] < wanted:
+        return f"S1 refused stream {found['streams'] + 1}"
+    if found["failed"]:
+        return f"{found['failed']} of {found['asked']} questions failed"
+    if found["drop_share"] > limit.drops:
+        return f"{found['frames_dropped']} frames dropped"
+    if found["frames_encoded"] < _ENCODED * (1 - limit.drops) * found["frames_due"]:
+        return f"{found['frames_encoded']} of {found['frames_due']} frames encoded"
+    if p95 is None or p95 > limit.p95_s:
+        return f"{limit.target} p95 {p95} s"
+    return ""
+
+
+def max_streams(
+    folder: Path,
+    *,
+    fps: float,
+    seconds: float,
+    most: int,
+    limit: Limit,
+    only: int | None,
+    kept: Kept,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """The largest number of streams up to `most` that is borne, or one trial of `only` so many; blocks."""
+    room = only or most
+    trials = _Trials(folder, room=room, seconds=seconds, limit=limit, kept=kept, say=say)
+    crowd = Crowd(fps=fps)
+    with trials:
+        if only is not None:
+            trials.bears(crowd, only)
+            return {"limit": limit._asdict(), "trials": trials.done}
+        best = highest(lambda count: trials.bears(crowd, count), first=min(8, most), most=most, within=0.05)
+    return {"n_star": best, "fps": fps, "most": most, "limit": limit._asdict(), "trials": trials.done}
+
+
+def max_fps(
+    folder: Path,
+    *,
+    streams: int,
+    seconds: float,
+    most: int,
+    limit: Limit,
+    kept: Kept,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """The highest frame rate up to `most` at which each of `streams` is borne; blocks."""
+    trials = _Trials(folder, room=streams, seconds=seconds, limit=limit, kept=kept, say=say)
+
+    def bears(fps: int) -> bool:
+        return trials.bears(Crowd(fps=fps, ask_every_s=2.0), streams)
+
+    with trials:
+        best = highest(bears, first=min(16, most), most=most, within=0.05)
+    return {
+        "max_fps": best,
+        "streams": streams,
+        "most": most,
+        "limit": limit._asdict(),
+        "trials": trials.done,
+    }
+
+
+class _Trials:
+    """Trials on one stack, which is started when the first one has to be measured."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        room: int,
+        seconds: float,
+        limit: Limit,
+        kept: Kept,
+        say: Callable[[str], None],
+    ) -> None:
+        self.done: list[dict[str, Any]] = []
+        slots = {"DSB_SLOTS": f"{room}"}
+        own = {"s1": slots, "reader": slots}
+        self._spec = StackSpec(folder=folder, counts={"s2": 0}, service_env=own)
+        self._stack: Stack | None = None
+        self._seconds, self._limit, self._kept, self._say = seconds, limit, kept, say
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, *_: object) -> None:
+        if self._stack is not None:
+            self._stack.stop()
+
+    def bears(self, crowd: Crowd, streams: int) -> bool:
+        """Whether so many streams are borne; tells the trial."""
+        settings = {"fps": crowd.fps, "streams": streams, "seconds": self._seconds, "ask": crowd.ask_every_s}
+        found = self._kept.once(settings, lambda: self._measure(crowd, streams))
+        why = found.get("broke") or why_not(found, self._limit, wanted=streams)
+        self.done.append({**found, "why_not": why})
+        self._say(f"{streams} streams, {crowd.fps:g} frames/s: {why or 'borne'}")
+        return not why
+
+    def _measure(self, crowd: Crowd, streams: int) -> dict[str, Any]:
+        if self._stack is None:
+            self._stack = Stack(self._spec).start()
+        try:
+            return trial(self._stack, self._spec.folder, crowd, wanted=streams, seconds=self._seconds)
+        except TransportError as error:  # a stack under too much load says nothing in time
+            self._stack.stop()
+            self._stack = None
+            return {"fps": crowd.fps, "streams": streams, "broke": str(error)}

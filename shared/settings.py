@@ -29,6 +29,16 @@ class BusSettings(BaseSettings):
     nats_user: str = ""
     """Also names the inbox prefix, `_INBOX_<user>`; empty without authentication."""
     nats_password: SecretStr = SecretStr("")
+    nats_nkey_seed: SecretStr = SecretStr("")
+    """The seed of an nkey (`SU…`), in place of a password."""
+    nats_nkey_seed_file: str = ""
+    """A file with that seed alone."""
+    nats_tls_ca: str = ""
+    """PEM file of who signed the broker's certificate; empty: whom the machine trusts. Given, TLS is a must."""
+    nats_tls_cert: str = ""
+    """Our own certificate, where the broker asks for one (mutual TLS)."""
+    nats_tls_key: str = ""
+    """Its key."""
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     """How long the first connection may take before it counts as no broker."""
     request_timeout_s: Annotated[float, Field(gt=0)] = 5.0

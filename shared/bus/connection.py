@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from shared.bus import failpoints, guard
+from shared.bus import failpoints, guard, secure
 from shared.errors import BusTimeout, NoResponders, PayloadTooLarge, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings
@@ -33,12 +33,13 @@ _ERRORS = counter("bus_errors_total", "Errors that the broker or its client told
 
 _PING_S = 10
 _NO_RESPONDERS = "503"
+_TLS_REMEDY = "check DSB_NATS_TLS_CA, _CERT and _KEY, and the name in DSB_NATS_URL"
 
 
 class Connection:
     """A NATS connection of one event loop."""
 
-    nc: Client
+    nc: secure.SecureClient
     generation: int
     """Grows with every reconnection: ephemeral consumers of an older one may be gone."""
 
@@ -51,7 +52,7 @@ class Connection:
         failpoints_on: bool = True,
     ) -> None:
         self.settings, self.name = settings, name
-        self.nc = Client()
+        self.nc = secure.SecureClient()
         self.generation = 0
         self.closing = asyncio.Event()
         """Set when we end the connection ourselves."""
@@ -67,8 +68,8 @@ class Connection:
     def url(self) -> str:
         """The broker's address without user and password."""
         parts = []
-        for one in self.settings.nats_url.split(","):
-            split = urlsplit(one.strip())
+        for one in secure.urls(self.settings):
+            split = urlsplit(one)
             parts.append(f"{split.scheme}://{split.netloc.rpartition('@')[2]}")
         return ",".join(parts)
 
@@ -103,18 +104,30 @@ class Connection:
 
     def _why_not(self) -> str:
         if self._refused.done():
-            user = self.settings.nats_user
-            return f"broker at {self.url} refused user {user!r}: check DSB_NATS_USER and DSB_NATS_PASSWORD"
+            return self._refused.result()
         why = f" ({self._last_error})" if self._last_error else ""
         return f"no broker at {self.url}{why}: start one with `dsb up`, or pass --nats"
 
+    def _refusal(self, error: Exception) -> str:
+        """Why trying again would not help; empty when it might."""
+        if isinstance(error, (ssl.SSLError, secure.ClearText)):
+            return f"no TLS with the broker at {self.url} ({self._last_error}): {_TLS_REMEDY}"
+        if "authorization" not in self._last_error.lower():
+            return ""
+        if self.settings.nats_nkey_seed.get_secret_value() or self.settings.nats_nkey_seed_file:
+            return f"broker at {self.url} refused the nkey: check DSB_NATS_NKEY_SEED, and the broker's users"
+        user = self.settings.nats_user
+        return f"broker at {self.url} refused user {user!r}: check DSB_NATS_USER and DSB_NATS_PASSWORD"
+
     async def _connect(self) -> None:
         user = self.settings.nats_user
+        tls = secure.tls_context(self.settings)
+        self.nc.tls_only = tls is not None
         await self.nc.connect(
-            servers=[one.strip() for one in self.settings.nats_url.split(",")],
+            servers=secure.urls(self.settings),
             name=self.name,
-            user=user or None,
-            password=self.settings.nats_password.get_secret_value() or None,
+            tls=tls,
+            **secure.credentials(self.settings),
             inbox_prefix=f"_INBOX_{user}" if user else "_INBOX",
             max_reconnect_attempts=-1,
             reconnect_time_wait=0.5,  # type: ignore[arg-type]  # the client takes any number of seconds
@@ -130,8 +143,8 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         self._last_error = " ".join(str(error).split()) or type(error).__name__
-        if "authorization" in self._last_error.lower() and not self._refused.done() and not self._up.is_set():
-            self._refused.set_result(self._last_error)
+        if not self._up.is_set() and not self._refused.done() and (why := self._refusal(error)):
+            self._refused.set_result(why)
         _ERRORS.inc()
         level = self._log.warning if self._up.is_set() else self._log.debug
         level("bus_error", error=self._last_error)

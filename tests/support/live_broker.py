@@ -3,6 +3,7 @@ stopped."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sysconfig
 import time
 from pathlib import Path
+from typing import Self
 
 
 def server_binary() -> str:
@@ -35,11 +37,14 @@ class Broker:
         self._config = folder / "nats.conf"
         self._config.write_text(config or "max_payload: 1MB\n")
         self._process: subprocess.Popen[bytes] | None = None
+        self.env: dict[str, str] = {}
 
-    def start(self) -> Broker:
+    def command(self) -> list[str]:
         command = [server_binary(), "-c", str(self._config), "-a", "127.0.0.1", "-p", str(self.port)]
-        command += ["-js", "-sd", str(self.folder / "store"), "-l", str(self.folder / "nats.log")]
-        self._process = subprocess.Popen(command)
+        return [*command, "-js", "-sd", str(self.folder / "store"), "-l", str(self.folder / "nats.log")]
+
+    def start(self) -> Self:
+        self._process = subprocess.Popen(self.command(), env={**os.environ, **self.env})
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:

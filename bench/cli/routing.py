@@ -19,6 +19,7 @@ from bench.routing.misroutes import misroutes
 from bench.routing.paired import CostUnit, Paired, paired
 from bench.routing.replay import replay
 from bench.routing.results import results
+from bench.routing.seen import met_before, met_by_runs
 from bench.run.folder import RunFolder
 from shared.errors import ConfigError
 
@@ -34,6 +35,8 @@ def show_simulation(
 ) -> None:
     """Replay, print, and write the curves."""
     table = _table(run, parts, cost)
+    for name in policies:
+        _warn(met_before(table, name))
     found = [results(table, replay(table, name)) for name in policies]
     if curves:
         with open_atomic(Path(curves)) as file:
@@ -93,7 +96,10 @@ def show_comparison(runs: Sequence[str], cost: str, *, as_json: bool) -> None:
     if len(runs) < 2:
         raise ConfigError(f"{len(runs)} run: name two or more on the same questions")
     unit = CostUnit(_known(cost, CostUnit, "--cost"))
-    found = compare_routes([RunFolder.open(run) for run in runs], unit)
+    folders = [RunFolder.open(run) for run in runs]
+    found = compare_routes(folders, unit)
+    for line in met_by_runs(folders):
+        _warn(line)
     if as_json:
         typer.echo(json.dumps([item.model_dump(mode="json") for item in found], indent=1))
     else:
@@ -113,6 +119,11 @@ def rerun_run(run: str, policy: str, name: str, *, nats: str) -> None:
         raise typer.Exit(_INTERRUPTED)
     typer.echo(f"{made.folder.path}: {made.copied} answers copied, {made.asked} asked")
     report(made.folder)
+
+
+def _warn(line: str) -> None:
+    if line:
+        typer.echo(f"warning: {line}", err=True)
 
 
 def _table(run: str, parts: Sequence[str], cost: str) -> Paired:

@@ -83,6 +83,8 @@ class Paired(NamedTuple):
     latency: tuple[Array, Array]
     """Seconds by path; NaN where none was measured."""
     seed: int = 0
+    videos: Sequence[str] = ()
+    """The identity of each row's video."""
 
     def only(self, mask: NDArray[np.bool_]) -> Paired:
         """Some of the rows; what they lean on is looked for among those that stay."""
@@ -94,9 +96,9 @@ class Paired(NamedTuple):
         ]
         held = self.outcome
         outcome = Outcome(held.y1[kept], held.y2[kept], held.c1[kept], held.c2[kept], held.clusters[kept])
-        return self._replace(
-            rows=rows, outcome=outcome, latency=(self.latency[0][kept], self.latency[1][kept])
-        )
+        latency = (self.latency[0][kept], self.latency[1][kept])
+        videos = [self.videos[place] for place in places] if self.videos else ()
+        return self._replace(rows=rows, outcome=outcome, latency=latency, videos=videos)
 
 
 class Verdicts(NamedTuple):
@@ -148,7 +150,9 @@ def paired(folder: RunFolder, *, unit: CostUnit = CostUnit.SECONDS, parts: Itera
     latency = [np.array([_number(lines[key, path].latency_s) for key in keys]) for path in _PATHS]
     clusters = np.array([judged.videos[key] for key in keys], np.int64)
     outcome = Outcome(right[0], right[1], costs[0], costs[1], clusters)
-    return Paired(manifest.run, rows, outcome, unit, (latency[0], latency[1]), config.stream.seed)
+    names = {sample.id: sample.video for sample in dataset.samples}
+    videos = [names[key.sample] for key in keys]
+    return Paired(manifest.run, rows, outcome, unit, (latency[0], latency[1]), config.stream.seed, videos)
 
 
 class _Asked(NamedTuple):

@@ -15,6 +15,7 @@ import numpy as np
 from bench.routing.metrics import Outcome, curve, right
 from bench.routing.paired import Paired
 from bench.routing.replay import replay
+from bench.routing.seen import marks
 from bench.scoring.measures import Array, Places
 from shared.errors import ConfigError, DataError
 from shared.routing.features import STREAM_FEATURES, features
@@ -58,7 +59,8 @@ def joined(tables: Sequence[Paired]) -> Paired:
     )
     rows = [row._replace(leans_on=()) for table in tables for row in table.rows]
     latency = [np.concatenate([table.latency[path] for table in tables]) for path in (0, 1)]
-    return first._replace(rows=rows, outcome=outcome, latency=(latency[0], latency[1]))
+    videos = [video for table in tables for video in table.videos]
+    return first._replace(rows=rows, outcome=outcome, latency=(latency[0], latency[1]), videos=videos)
 
 
 def fit_learned(table: Paired, *, price: float, encoder: str = "minilm", seed: int = 0) -> Fitted:
@@ -119,6 +121,7 @@ def _signed(fitted: Fitted, table: Paired, price: float) -> Fitted:
         "s1": round(float(table.outcome.y1.mean()), 6),
         "s2": round(float(table.outcome.y2.mean()), 6),
         "rho": round(fitted.rho, 6),
+        "video_marks": list(marks(table.videos)),
     }
     if fitted.error is not None:
         trained["calibration_error"] = round(fitted.error, 6)

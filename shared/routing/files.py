@@ -14,7 +14,7 @@ from shared.errors import ConfigError
 if TYPE_CHECKING:
     from shared.memory import Encoder
 
-__all__ = ["kind_of_file", "read_policy", "shared_encoder"]
+__all__ = ["fitted_on", "kind_of_file", "read_policy", "shared_encoder"]
 
 M = TypeVar("M", bound=BaseModel)
 _REMEDY = "`dsb route train` writes such files"
@@ -36,6 +36,14 @@ def kind_of_file(path: str | FilePath) -> str:
     """`semantic`, `learned`, or empty when the file doesn't say; raises `ConfigError`."""
     data = _json(path)
     return str(data.get("kind", "")) if isinstance(data, dict) else ""
+
+
+def fitted_on(path: str | FilePath) -> frozenset[str]:
+    """Marks of the videos that a policy file was fitted on; none where it doesn't say. Raises `ConfigError`."""
+    data = _json(path)
+    trained = data.get("trained") if isinstance(data, dict) else None
+    found = trained.get("video_marks") if isinstance(trained, dict) else None
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
 
 def shared_encoder(name: str) -> Encoder:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from bench.chaos.outcome import Moved
+from bench.files import read_json
 from bench.run.audit import audit_run
 from bench.run.folder import RunFolder
 from bench.run.records import effective, strip_timings
@@ -73,13 +77,22 @@ def compare(folder: RunFolder, reference: RunFolder) -> Difference:
         lost=tuple(sorted(str(slot) for slot in there.records.keys() - here.records.keys())),
         doubled=(*here.doubled, *more),
         changed=tuple(sorted(changed)),
-        moved=tuple(_moved(score_run(folder, partial=True), score_run(reference, partial=True))),
+        moved=tuple(_moved(_scores(folder), _scores(reference))),
         violations=tuple(str(one) for one in audit_run(folder).violations),
     )
 
 
 def _fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def _scores(folder: RunFolder) -> Scores:
+    """Those that the run left, if it got so far."""
+    file = folder.path / "scores.json"
+    if file.exists():
+        with contextlib.suppress(ValidationError):
+            return Scores.model_validate(read_json(file))
+    return score_run(folder, partial=True)
 
 
 def _moved(here: Scores, there: Scores) -> list[Moved]:

@@ -23,7 +23,7 @@ __all__ = ["Reference", "conduct", "play_plain"]
 
 _LOOK_S = 0.02
 _PROBE_EVERY_S = 0.1
-_BACK_S = 90.0
+_BACK_S = 240.0
 """How long a stack may take to come back when all faults are over."""
 _RESUMES = 4
 _PATHS = {"s1": frozenset({"s1"}), "s2": frozenset({"s2"})}

@@ -39,6 +39,10 @@ class Struck(_Value):
     Null where the run needed no more answer.
     """
 
+    def after(self, since_strike: float | None) -> float | None:
+        """Seconds since the fault was over, of seconds since the strike; a kill is over at once."""
+        return None if since_strike is None else max(0.0, since_strike - self.lasted_s)
+
 
 class Moved(_Value):
     """A score that is not what it was."""

@@ -62,7 +62,7 @@ def _notes(outcome: Outcome) -> Iterable[str]:
 
 
 def by_fault(outcomes: Iterable[Outcome]) -> Sheet:
-    """Recovery times by kind of fault and target: p50 and greatest, seconds from the strike."""
+    """Recovery times by kind of fault and target: p50 and greatest, seconds since the fault was over."""
     groups: dict[tuple[str, str], list[Struck]] = defaultdict(list)
     for outcome in outcomes:
         for one in outcome.faults:
@@ -73,13 +73,16 @@ def by_fault(outcomes: Iterable[Outcome]) -> Sheet:
             kind,
             target,
             str(len(of)),
-            *_spread([one.ready_s for one in of]),
-            *_spread([one.recovery_s for one in of]),
+            *_spread([one.after(one.ready_s) for one in of]),
+            *_spread([one.after(one.recovery_s) for one in of]),
         )
         for (kind, target), of in sorted(groups.items())
     ]
     columns = ("fault", "target", "n", "ready p50, s", "max, s", "recovered p50, s", "max, s")
-    return Sheet("Recovery by fault", columns, rows, text=2)
+    notes = (
+        "Seconds since the fault was over, until the target is ready, and until an answer came through it.",
+    )
+    return Sheet("Recovery by fault", columns, rows, text=2, notes=notes)
 
 
 def _group(one: Struck) -> tuple[str, str]:
@@ -89,7 +92,7 @@ def _group(one: Struck) -> tuple[str, str]:
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The figures of many plans, for programs."""
     struck = [one for outcome in outcomes for one in outcome.faults if one.struck_s is not None]
-    recovered = [one.recovery_s for one in struck if one.recovery_s is not None]
+    recovered = [after for one in struck if (after := one.after(one.recovery_s)) is not None]
     return {
         "plans": len(outcomes),
         "sound": sum(outcome.sound for outcome in outcomes),
@@ -102,7 +105,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "scores_moved": sum(len(outcome.moved) for outcome in outcomes),
         "troubles": sum(bool(outcome.trouble) for outcome in outcomes),
         "recovery_p50_s": round(median(recovered), 3) if recovered else None,
-        "recovery_max_s": max(recovered, default=None),
+        "recovery_max_s": round(max(recovered), 3) if recovered else None,
         "plan_p50_s": round(median(outcome.seconds for outcome in outcomes), 3) if outcomes else None,
         "reference_s": outcomes[0].reference_s if outcomes else None,
         "load_max": max((outcome.load for outcome in outcomes), default=None),

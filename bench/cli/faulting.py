@@ -12,7 +12,7 @@ from typing import get_args
 import typer
 
 from bench.chaos import Job, Kind, Outcome, Plan, Reference, conduct, load_plan, play_plain
-from bench.chaos.campaign import FAST, RECIPE, campaign, write_config
+from bench.chaos.campaign import FAST, RECIPE, STALL_S, campaign, write_config
 from bench.chaos.disk import can_mount
 from bench.chaos.opening import open_backend
 from bench.chaos.plan import BROKER, BackendName
@@ -61,7 +61,7 @@ def play_random(plans: int, *, seed: int, backend: str, out: str) -> bool:
     setup("error", "console")
     name = _known(backend)
     folder = Path(out or f"chaos-{name}")
-    config = load_config(None)
+    config = load_config(None, {"stream.stall_s": STALL_S})
     if name == "embedded":
         data = build(cache_dir() / "chaos", RECIPE)
         config = config.override({"dataset.path": str(data.path)})

@@ -1,0 +1,89 @@
+"""Fault plans: what a file may say, and what is drawn from a seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.chaos import Fault, Kind, Plan, load_plan
+from bench.chaos.draw import catalogue, draw
+from bench.chaos.gaps import GAPS
+from shared.errors import ConfigError
+
+
+def load(folder: Path, text: str) -> Plan:
+    file = folder / "plan.yaml"
+    file.write_text(text)
+    return load_plan(file)
+
+
+def test_a_plan_says_what_strikes_and_when(tmp_path: Path) -> None:
+    plan = load(
+        tmp_path,
+        """
+config: demo
+settings: {dataset.max_samples: 8}
+faults:
+  - {kind: kill, at: s2.fetched}
+  - {kind: cut, target: s1, after_records: 3, for_s: 2}
+  - {kind: slow-s2, after_s: 1.5}
+""",
+    )
+    gap, cut, slow = plan.drawn()
+    assert (gap.target, cut.service, slow.target) == ("s2", "s1", "s2")
+    assert [fault.lasts for fault in (gap, cut, slow)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("{kind: kill, target: s3, after_s: 1}", "'s3': choose one of reader"),
+        ("{kind: kill, target: s2}", "give after_s, after_records or at"),
+        ("{kind: kill, at: s2.nowhere}", "no such failpoint"),
+        ("{kind: cut, target: s2, at: s2.fetched}", "does not strike at a failpoint"),
+        ("{kind: kill, target: s1, at: s2.fetched}", "is not in s1"),
+        ("{kind: kill, target: s1, after_s: 1, for: 3}", "for is no setting of a plan"),
+        ("{kind: burn, target: s1, after_s: 1}", "'burn'"),
+        ("{kind: clock-jump, target: nats, after_s: 1}", "can't be done to 'nats'"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused_with_its_line(tmp_path: Path, fault: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f"seed: 1\nfaults:\n  - {fault}\n")
+    assert says in str(caught.value)
+    assert "plan.yaml:2" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plan_without_faults_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="at least 1"):
+        load(tmp_path, "faults: []\n")
+
+
+def test_a_range_of_times_is_drawn_from_the_seed() -> None:
+    fault = Fault(kind=Kind.KILL, target="s1", after_s=(1.0, 9.0))
+    first, again, other = (Plan(seed=seed, faults=(fault,)).drawn()[0].after_s for seed in (1, 1, 2))
+    assert first == again != other
+    assert isinstance(first, float)
+    assert 1.0 <= first <= 9.0
+
+
+def test_a_hundred_plans_of_a_seed_hit_every_gap_and_every_kind_of_fault() -> None:
+    plans = [draw(number, seed=3, length_s=4.0) for number in range(100)]
+    faults = [fault for plan in plans for fault in plan.faults]
+    assert {fault.at for fault in faults if fault.at} == set(GAPS)
+    met = {(fault.kind, fault.target, fault.abrupt) for fault in faults if not fault.at}
+    assert met == {(one["kind"], one["target"], one.get("abrupt", False)) for one in catalogue()}
+    assert {fault.kind for fault in faults if fault.at} == {Kind.KILL, Kind.PAUSE}
+
+
+def test_a_plan_of_a_seed_is_always_the_same() -> None:
+    plans = [draw(17, seed=3, length_s=4.0) for _ in range(2)]
+    assert plans[0] == plans[1] != draw(17, seed=4, length_s=4.0)
+
+
+def test_what_a_backend_refuses_is_not_drawn() -> None:
+    for number in range(40):
+        plan = draw(number, seed=0, length_s=4.0, possible=lambda fault: fault.kind is Kind.PAUSE, gaps=())
+        assert {fault.kind for fault in plan.faults} == {Kind.PAUSE}

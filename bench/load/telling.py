@@ -26,9 +26,9 @@ def machine() -> dict[str, Any]:
 
 def tell(kind: str, sheets: Sequence[Sheet], found: Mapping[str, Any], begun: Mapping[str, Any]) -> None:
     """Print tables, the machine, and the last line; `begun` is what `machine` said before."""
-    print()
     for sheet in sheets:
-        print_sheet(sheet)
+        print(f"\n{sheet.title}")  # by itself: a narrow table would break it
+        print_sheet(sheet._replace(title=""))
     load = {"load_before": begun["load"], "load_after": machine()["load"]}
     print(
         f"on {begun['processor']}, {begun['cores']} cores, {begun['memory_gb']:g} GB; load average "

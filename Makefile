@@ -2,7 +2,7 @@
 # The environment in $(VENV) is built when a target first needs it, and again when pyproject.toml or constraints.txt change.
 #   PYTHON=python3.12   the interpreter to build it with (3.11 or newer)
 #   TORCH_INDEX=URL     a wheel index to take torch from (CPU or CUDA build); empty: where pip looks anyway
-#   ARGS='…'            more arguments for demo, test, faults, train-tiny, soak, soak-s1 and bench-…
+#   ARGS='…'            more arguments for demo, test, faults, chaos, train-tiny, soak, soak-s1 and bench-…
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e faults chaos up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -48,6 +48,12 @@ test: $(READY) ## the tests that need nothing but this machine (about 20 minutes
 
 faults: $(READY) ## the long fault campaigns and soaks
 	@$(BIN)/python -m pytest -m "slow and not docker" $(ARGS)
+
+chaos: $(READY) ## 100 seeded fault plans on the embedded stack, before them 10 on compose (SKIPPED without an engine); goes on where it stopped
+	@if ! docker info >/dev/null 2>&1 || ! docker compose version >/dev/null 2>&1; then \
+		echo "SKIPPED: chaos on compose: no Docker engine with compose answers: start it, or set DOCKER_HOST"; \
+	else $(MAKE) up && { $(BIN)/dsb chaos --random 10 --seed 1 --backend compose; status=$$?; $(MAKE) down; exit $$status; }; fi
+	@$(BIN)/dsb chaos --random 100 --seed 1 $(ARGS)
 
 e2e: $(READY) ## the compose stack on a real Docker engine (up to 20 minutes); prints SKIPPED without one
 	@if ! command -v docker >/dev/null 2>&1; then echo "SKIPPED: e2e: no docker command: install Docker to run it"; \

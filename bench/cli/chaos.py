@@ -25,7 +25,8 @@ def chaos(
     out: Annotated[
         str,
         typer.Option(
-            help="The folder in which run folders are made; chaos-BACKEND for --random.", show_default=False
+            help="The folder in which run folders are made; runs, or runs/chaos-BACKEND-SEED for --random.",
+            show_default=False,
         ),
     ] = "",
     name: Annotated[str, typer.Option(help="Of the run folder; made from the plan's by default.")] = "",

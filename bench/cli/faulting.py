@@ -60,7 +60,7 @@ def play_random(plans: int, *, seed: int, backend: str, out: str) -> bool:
     """Play seeded plans; whether every run was sound."""
     setup("error", "console")
     name = _known(backend)
-    folder = Path(out or f"chaos-{name}")
+    folder = Path(out or f"runs/chaos-{name}-{seed}")
     config = load_config(None, {"stream.stall_s": STALL_S})
     if name == "embedded":
         data = build(cache_dir() / "chaos", RECIPE)

@@ -19,7 +19,7 @@ export COMPOSE_FILE
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e faults chaos up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e e2e-k8s faults chaos up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -44,7 +44,7 @@ demo: $(READY) ## play the demo streams through the embedded stack, print scores
 
 test: $(READY) ## the tests that need nothing but this machine (about 20 minutes)
 	@$(BIN)/python deploy/kube_tools.py $(BIN) || echo "the tests of the Helm chart will be skipped" >&2
-	@$(BIN)/python -m pytest -m "not docker and not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not docker and not k8s and not slow" $(ARGS)
 
 faults: $(READY) ## the long fault campaigns and soaks
 	@$(BIN)/python -m pytest -m "slow and not docker" $(ARGS)
@@ -60,6 +60,14 @@ e2e: $(READY) ## the compose stack on a real Docker engine (up to 20 minutes); p
 	elif ! docker info >/dev/null 2>&1; then echo "SKIPPED: e2e: no Docker engine answers: start it, or set DOCKER_HOST"; \
 	elif ! docker compose version >/dev/null 2>&1; then echo "SKIPPED: e2e: docker has no compose plug-in: install docker-compose-plugin 2.24 or newer"; \
 	else $(BIN)/python -m pytest -m docker tests/e2e $(ARGS); fi
+
+e2e-k8s: $(READY) ## the Helm chart on the cluster of kubectl's context, with images DSB_E2E_IMAGES:DSB_E2E_TAG; prints SKIPPED without one
+	@$(BIN)/python deploy/kube_tools.py $(BIN) || true
+	@export PATH="$$PATH:$(abspath $(BIN))"; \
+	if ! command -v kubectl >/dev/null 2>&1; then echo "SKIPPED: e2e-k8s: no kubectl command: install it to run this"; \
+	elif ! command -v helm >/dev/null 2>&1; then echo "SKIPPED: e2e-k8s: no helm command: install it to run this"; \
+	elif ! kubectl get --raw /readyz --request-timeout=10s >/dev/null 2>&1; then echo "SKIPPED: e2e-k8s: no cluster answers: set KUBECONFIG"; \
+	else $(BIN)/python -m pytest -m k8s tests/e2e $(ARGS); fi
 
 lint: $(READY) ## ruff: rules and format
 	@$(BIN)/ruff check .

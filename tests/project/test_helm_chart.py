@@ -36,6 +36,7 @@ CASES = {
     "watched": "monitoring.serviceMonitor.enabled=true,networkPolicy.monitoring[0].namespaceSelector.matchLabels.a=b",
     "bare": "networkPolicy.enabled=false,podDisruptionBudget.enabled=false,serviceAccount.create=false,"
     "storage.data.enabled=false,storage.runs.enabled=false,storage.notes.enabled=false,nats.persistence.enabled=false",
+    "kept": "storage.runs.keep=true,nats.persistence.keep=true",
     "claims": "storage.data.existingClaim=videos,storage.models.existingClaim=models,bench.enabled=true",
 }
 OURS = ("memory", "reader", "router", "s1", "s2", "nats", "init", "bench")
@@ -149,8 +150,7 @@ def test_every_secret_claim_and_account_that_is_named_exists(case: str) -> None:
             claim = volume.get("persistentVolumeClaim", {}).get("claimName")
             assert claim is None or claim in given or ("PersistentVolumeClaim", claim) in there, (name, claim)
         mounts = {mount["name"] for c in spec["containers"] for mount in c["volumeMounts"]}
-        claimed = {"store"} & mounts  # of a StatefulSet's own templates
-        assert mounts - claimed <= {volume["name"] for volume in spec["volumes"]}, name
+        assert mounts <= {volume["name"] for volume in spec["volumes"]}, name
         for container in spec["containers"]:
             for variable in container.get("env", []):
                 if ref := variable.get("valueFrom", {}).get("secretKeyRef"):
@@ -188,6 +188,21 @@ def test_no_image_is_the_latest(case: str) -> None:
     for name, _, spec in pods(case):
         for container in spec["containers"]:
             assert re.fullmatch(r"\S+(:(?!latest)[\w.-]+|@sha256:[0-9a-f]{64})", container["image"]), name
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case != "kept"])
+def test_every_claim_goes_with_the_release(case: str) -> None:
+    assert not any("volumeClaimTemplates" in found["spec"] for found in of_kind(case, "StatefulSet"))
+    assert not any("annotations" in found["metadata"] for found in of_kind(case, "PersistentVolumeClaim"))
+
+
+def test_claims_outlive_the_release_where_that_is_asked_for() -> None:
+    kept = {
+        found["metadata"]["name"]
+        for found in of_kind("kept", "PersistentVolumeClaim")
+        if found["metadata"].get("annotations") == {"helm.sh/resource-policy": "keep"}
+    }
+    assert kept == {"dsb-runs", "dsb-nats"}
 
 
 def test_traffic_is_denied_but_for_what_is_listed() -> None:

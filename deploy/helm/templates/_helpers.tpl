@@ -52,6 +52,9 @@ http://{{ include "dsb.name" . }}-qdrant:6333
 {{- define "dsb.busEnv" -}}
 - name: DSB_NATS_URL
   value: {{ include "dsb.natsUrl" .root | quote }}
+# Pods start in any order: one that finds no broker waits for it.
+- name: DSB_CONNECT_TIMEOUT_S
+  value: "3600"
 - name: DSB_NATS_USER
   value: {{ .user }}
 - name: DSB_NATS_PASSWORD
@@ -82,6 +85,25 @@ capabilities: {drop: [ALL]}
 default
 {{- end -}}
 {{- end -}}
+
+{{/* A claim; deleted with the release unless `keep` is set. Not one of a StatefulSet's own, which would outlive it. */}}
+{{- define "dsb.claim" -}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {{ include "dsb.name" .root }}-{{ .name }}
+  labels: {{ include "dsb.labels" (dict "root" .root) | nindent 4 }}
+{{- if .of.keep }}
+  annotations: {helm.sh/resource-policy: keep}
+{{- end }}
+spec:
+  accessModes: {{ .of.accessModes | default (list "ReadWriteOnce") | toYaml | nindent 4 }}
+{{- with .of.storageClass }}
+  storageClassName: {{ . | quote }}
+{{- end }}
+  resources: {requests: {storage: {{ .of.size }}}}
+{{ end -}}
 
 {{/* A volume of storage.<name>. */}}
 {{- define "dsb.volume" -}}

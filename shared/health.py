@@ -1,13 +1,17 @@
 """`/livez`, `/readyz` and `/metrics` over HTTP, and the probe that containers run: `python -m shared.health`.
 
-The server runs in threads of its own, so that it can tell when the event loop is blocked. It changes no state.
+The server runs in threads of its own, so that it can tell when the event loop is blocked. It changes no state: it
+answers GET and HEAD alone, reads no body, and lets go of who keeps it waiting. Who accepts OpenMetrics gets exemplars.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
@@ -25,8 +29,43 @@ Check = Callable[[], str]
 """Empty when all is well, else what is not."""
 
 
+_METHODS = ("GET", "HEAD")
+_AT_ONCE = 64
+"""Connections at a time; more are closed at once."""
+_LONGEST_S = 5.0
+"""Wall-clock seconds that a connection may last, however busy it is kept."""
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._began: dict[socket.socket, float] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if len(self._began) >= _AT_ONCE:
+            self.shutdown_request(request)
+            return
+        self._began[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._began.pop(request, None)
+
+    def service_actions(self) -> None:
+        """Twice a second: end what lasts too long; its thread meets the end of the connection."""
+        oldest = time.monotonic() - _LONGEST_S
+        for request, began in list(self._began.items()):
+            if began < oldest:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who goes away in the middle of a request is no news."""
 
 
 class _Quiet(WSGIRequestHandler):
@@ -52,6 +91,9 @@ class HealthServer:
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
     def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("REQUEST_METHOD") not in _METHODS:
+            start("405 Method Not Allowed", [("Allow", ", ".join(_METHODS)), ("Content-Length", "0")])
+            return []
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
             metrics: Iterable[bytes] = self._metrics(environ, start)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import socket
 import urllib.error
 import urllib.request
 
 import pytest
 
+from shared import health
 from shared.errors import ConfigError
 from shared.health import HealthServer, probe
-from shared.telemetry import counter
+from shared.telemetry import counter, exemplar, histogram
 
 
 @pytest.fixture
@@ -45,6 +47,50 @@ def test_metrics_are_served_with_the_project_prefix(server: HealthServer) -> Non
 def test_other_pages_do_not_exist(server: HealthServer) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(url(server, "/admin"), timeout=3)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/admin"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_changed(server: HealthServer, path: str, method: str) -> None:
+    request = urllib.request.Request(url(server, path), method=method, data=b"x" * 1000)
+    with pytest.raises((urllib.error.HTTPError, ConnectionError)) as caught:
+        urllib.request.urlopen(request, timeout=3)
+    if isinstance(caught.value, urllib.error.HTTPError):
+        assert caught.value.code == 405
+
+
+def test_exemplars_are_given_to_who_accepts_openmetrics(server: HealthServer) -> None:
+    trace = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    histogram("health_test_seconds", "For this test").observe(0.2, exemplar(trace))
+    wanted = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    for headers, there in (({}, False), (wanted, True)):
+        request = urllib.request.Request(url(server, "/metrics"), headers=headers)
+        with urllib.request.urlopen(request, timeout=3) as reply:
+            assert (f'trace_id="{"ab" * 16}"'.encode() in reply.read()) is there
+
+
+def test_who_keeps_it_waiting_is_let_go_and_holds_up_nobody(
+    server: HealthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_LONGEST_S", 0.2)
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
+    idle[0].sendall(b"GET /livez HTTP/1.1\r\nX-Long: ")
+    assert probe(url(server, "/livez")) == ""
+    for one in idle:
+        one.settimeout(20)
+        assert one.recv(1) == b""
+        one.close()
+
+
+def test_no_more_connections_are_held_than_there_is_room_for(
+    server: HealthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_AT_ONCE", 1)
+    with socket.create_connection(("127.0.0.1", server.port)) as held:
+        held.sendall(b"GET ")
+        with socket.create_connection(("127.0.0.1", server.port)) as more:
+            more.settimeout(20)
+            assert more.recv(1) == b""
 
 
 def test_a_taken_port_is_one_clear_line(server: HealthServer) -> None:

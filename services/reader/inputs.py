@@ -21,9 +21,10 @@ from shared.video.source import shown
 
 __all__ = ["Backoff", "LiveFrames", "Told"]
 
-_AHEAD_S = 2.0
+_AHEAD_S = 0.25
 """A picture so far ahead of the clock was not taken then: the source sent a burst, or its clock jumped."""
-_STEP_S = 1e-3
+_CLOSE = 0.5
+"""Of the sampling interval: what comes closer behind the last frame, as in such a burst, is one too many."""
 _LOOK_S = 0.2
 
 
@@ -58,6 +59,9 @@ class Told(Protocol):
 class LiveFrames:
     """See `Frames`; a successor of a reader can't go back in time: `position` is the stream time at which it is now."""
 
+    over: bool
+    """Whether no more frames will come than those that wait."""
+
     def __init__(
         self,
         uri: str,
@@ -77,7 +81,7 @@ class LiveFrames:
         self._line: Waiting[Frame] = Waiting(ahead, slow)
         self._head: Frame | None = None
         self._fresh, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        self._over, self._stopped = False, threading.Event()
+        self.over, self._stopped = False, threading.Event()
         self._error: VideoError | None = None
         self._lost_t: float | None = None
         self._tries = 0
@@ -91,7 +95,7 @@ class LiveFrames:
             if len(self._line):
                 self._head = self._line.take()
                 break
-            if self._over:
+            if self.over:
                 break
             self._fresh.clear()
             await self._fresh.wait()
@@ -143,14 +147,16 @@ class LiveFrames:
         now = time.monotonic() - self._zero
         if shift is None or frame.t + shift > now + _AHEAD_S:
             shift = now - frame.t
-        t = max(frame.t + shift, self._last_t + _STEP_S)
+        t = round(frame.t + shift, 6)
+        if self._index >= 0 and t < self._last_t + _CLOSE / self._spec.fps:
+            return shift
         if self._lost_t is not None:
-            self._call(self._told.resumed, t, max(0.0, t - self._lost_t), self._tries)
+            self._call(self._told.resumed, t, t - self._lost_t, self._tries)
             self._lost_t = None
         self._index, self._last_t, self._tries = self._index + 1, t, 0
         while self._slow is Slow.BLOCK and self._line.full and not self._stopped.wait(_LOOK_S):
             pass
-        self._call(self._put, frame._replace(index=self._index, t=round(t, 6)))
+        self._call(self._put, frame._replace(index=self._index, t=t))
         return shift
 
     def _may_try(self, again: Backoff, why: str) -> bool:
@@ -179,5 +185,5 @@ class LiveFrames:
         self._fresh.set()
 
     def _end(self, error: VideoError | None) -> None:
-        self._error, self._over = error, True
+        self._error, self.over = error, True
         self._fresh.set()

@@ -97,7 +97,8 @@ class Sink:
     def _note(self, kind: Kind, index: int, t: float, seq: int) -> None:
         if kind == "frame":
             self.last = Resume(index, t)
-            self._seqs[index] = seq
+            if not self._log.live:  # the broker itself forgets a live log, which may go on for ever
+                self._seqs[index] = seq
         elif kind == "watermark":
             self.watermark = max(self.watermark, t)
         else:

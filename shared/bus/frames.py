@@ -63,7 +63,7 @@ class FrameLog:
     """Reads and writes the log of one opening."""
 
     def __init__(self, bus: Bus, opening: str, *, live: bool) -> None:
-        self._bus, self._live = bus, live
+        self._bus, self.live = bus, live
         self.stream, self.subject = subjects.frames_stream(live=live), subjects.frames(opening, live=live)
         self._last = 0
         self._writer = secrets.token_hex(8)
@@ -97,7 +97,7 @@ class FrameLog:
     async def _settle(self, headers: Mapping[str, str], jpeg: bytes) -> int:
         """After a conflict: the sequence if the last record is this very one, its acknowledgement lost."""
         stored = await self._bus.last(self.stream, self.subject)
-        if stored is None and self._live:
+        if stored is None and self.live:
             # A live log forgets by age: nothing is left to be fenced by.
             return await self._bus.append(self.subject, jpeg, headers=headers, expect_last=0)
         if stored is None or any(stored.headers.get(key) != value for key, value in headers.items()):
@@ -117,7 +117,10 @@ class FrameLog:
             await feed.aclose()
 
     async def index(self) -> list[FrameRecord]:
-        """All records that were stored up to now, without bodies; those since purged stay in the list."""
+        """All records that were stored up to now, without bodies; those since purged stay in the list.
+
+        Of a live log, which may go on for ever, those stay that the broker may still hold.
+        """
         start = self._known[-1].seq + 1 if self._known else None
         feed = self._bus.follow(
             self.stream, self.subject, start_seq=start, headers_only=True, stop_at_end=True
@@ -127,7 +130,17 @@ class FrameLog:
                 self._known.append(_record(stored)._replace(jpeg=b""))
         finally:
             await feed.aclose()
+        if self.live and self._known:
+            self._forget_expired()
         return list(self._known)
+
+    def _forget_expired(self) -> None:
+        """Live logs lose their oldest records by age and by number."""
+        bounds = self._bus.connection.settings
+        oldest = self._known[-1].time - bounds.frames_live_max_age_s
+        kept = self._known[-bounds.frames_max_per_stream :]
+        start = next(place for place, record in enumerate(kept) if record.time >= oldest)
+        self._known = kept[start:]
 
     async def fetch(self, seq: int) -> FrameRecord | None:
         """One record with its body; null when the log no longer holds it."""

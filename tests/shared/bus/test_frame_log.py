@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 
 import pytest
@@ -58,6 +59,21 @@ async def test_the_index_lists_headers_and_grows(nats_url: str) -> None:
         assert [(r.index, r.jpeg) for r in await reader.index()] == [(0, b""), (1, b""), (2, b"")]
         await log.append("frame", index=3, t=2.0, jpeg=b"j3")
         assert [r.index for r in await reader.index()] == [0, 1, 2, 3]
+
+
+async def test_the_index_of_a_live_log_does_not_grow_for_ever(nats_url: str) -> None:
+    opening = fresh_opening()
+    async with connected(nats_url, frames_max_per_stream=16, frames_live_max_age_s=0.5) as bus:
+        log = await _filled(bus, 20, opening=opening, live=True)
+        reader = FrameLog(bus, opening, live=True)
+        first = [r.index for r in await reader.index()]
+        assert first == list(range(20))[-len(first) :]
+        assert len(first) <= 16
+        await asyncio.sleep(0.6)
+        await log.append("frame", index=20, t=10.0, jpeg=b"j20")
+        assert [r.index for r in await reader.index()] == [20]
+        await log.append("frame", index=21, t=10.5, jpeg=b"j21")
+        assert [r.index for r in await reader.index()] == [20, 21]
 
 
 async def test_the_index_of_an_empty_log_is_empty(nats_url: str) -> None:

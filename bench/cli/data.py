@@ -50,6 +50,9 @@ def synth(
             help="Difficulty: objects also move (2), change colour (3), are many and alike (4), get hidden (5).",
         ),
     ] = 2,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another set in the folder, with all its files.")
+    ] = False,
 ) -> None:
     """Make a synthetic data set: H.264 files with questions and exact gold.
 
@@ -68,7 +71,7 @@ def synth(
     )
     if part:
         recipe = recipe._replace(parts=tuple(part))
-    made = build(out, recipe)
+    made = build(out, recipe, overwrite=overwrite)
     asked = sum(len(turn.asks) for sample in made.samples for turn in sample.turns)
     clips = len({sample.video for sample in made.samples})
     typer.echo(f"{made.path}: {asked} questions about {clips} videos, hash {made.hash}")

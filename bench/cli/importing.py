@@ -55,13 +55,19 @@ def bring(
     hash_videos: Annotated[
         bool, typer.Option("--hash", help="Also note each video's SHA-256; reads every byte.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another set in the folder, with all its files.")
+    ] = False,
 ) -> None:
     """Import a public benchmark, losing nothing: `dsb data export --native` gives its file back.
 
     Example: dsb data import ovo-bench --annotations ovo_bench_new.json --videos videos --out data/ovo
     """
     from bench.data.importers import import_set
+    from bench.data.replacing import belongings, check_free, remove
 
+    check_free(out, overwrite=overwrite)
+    before = belongings(out)
     made = import_set(
         bench,
         annotations,
@@ -72,6 +78,8 @@ def bring(
         keep_going=keep_going,
         hashed=hash_videos,
     )
+    # Now, not before: an import that fails leaves the set as it was.
+    remove(before, but=[out / name for name in ("all.json", "import.json", "rejects.json", "coverage.json")])
     for line in _told(made):
         typer.echo(line)
 

@@ -22,7 +22,7 @@ from bench.data.shards import Load, assign, loads_of, stratified, watched_s
 from bench.data.stored import StoredSamples
 from bench.files import canonical, open_atomic, write_atomic
 
-__all__ = ["BANDS_S", "FOLDERS", "LAYOUT", "MANIFEST", "Recipe", "lay_out", "look_back_s"]
+__all__ = ["BANDS_S", "FOLDERS", "LAYOUT", "MANIFEST", "Recipe", "is_layout_file", "lay_out", "look_back_s"]
 
 LAYOUT = "dsb.layout/1"
 MANIFEST = "manifest.json"
@@ -64,6 +64,11 @@ class _File(NamedTuple):
     name: str
     numbers: Sequence[int]
     about: dict[str, Any]
+
+
+def is_layout_file(name: str) -> bool:
+    """Whether a file of that name, in one of `FOLDERS`, is of the layout."""
+    return _OURS.fullmatch(name) is not None
 
 
 def look_back_s(sample: Sample) -> float | None:
@@ -185,7 +190,7 @@ def _stamp(path: Path, about: dict[str, Any]) -> dict[str, Any]:
 def _clear(subfolder: Path, *, keep: set[str]) -> None:
     """Remove what an earlier call made and this one did not; nothing else."""
     for path in subfolder.glob("*.json") if subfolder.is_dir() else ():
-        if path.name not in keep and _OURS.fullmatch(path.name):
+        if path.name not in keep and is_layout_file(path.name):
             path.unlink()
 
 

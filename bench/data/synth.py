@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import bench.data.world as world
 import shared.video.synth as scenes
 from bench.data.dataset import Dataset, load_dataset, save_dataset
+from bench.data.replacing import belongings, check_free, remove
 from bench.data.schema import Part, Sample, Stream
 from bench.data.synth_samples import samples_of
 from bench.files import cache_dir, canonical, write_atomic
@@ -67,18 +68,28 @@ alone): with four a video such an interval says little."""
 
 
 def build(
-    out_dir: str | Path, recipe: Recipe = DEMO, *, progress: Callable[[int, int], None] | None = None
+    out_dir: str | Path,
+    recipe: Recipe = DEMO,
+    *,
+    overwrite: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Make the set in `out_dir`, or load it when it is there already; `progress(done, videos)`.
 
-    Raises `ConfigError` for a recipe that can't be, or a folder that holds something else.
+    One of another recipe makes room with all its files, unless `overwrite` is false. Raises `ConfigError` for that, for
+    a recipe that can't be, and for a folder that holds something else.
     """
     _check(recipe)
     folder = Path(out_dir)
     stamp = {"recipe": {**recipe._asdict(), "parts": list(recipe.parts)}, "code": _code_hash()}
     with _only_one(folder):
         held = _made(folder, stamp)
-        return held if held is not None else _make(folder, recipe, stamp, progress)
+        if held is not None:
+            return held
+        if not _is_of(folder, stamp):
+            check_free(folder, overwrite=overwrite)
+        remove(belongings(folder))
+        return _make(folder, recipe, stamp, progress)
 
 
 def scenes_of(recipe: Recipe) -> Iterator[scenes.Scene]:
@@ -151,22 +162,32 @@ def _made(folder: Path, stamp: dict[str, Any]) -> Dataset | None:
                 f"{folder} holds a data set that `dsb data synth` did not make: choose another folder"
             )
         return None
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    if not _is_of(folder, stamp):
         return None
-    if not isinstance(held, dict) or {key: held.get(key) for key in stamp} != json.loads(canonical(stamp)):
-        return None
-    sizes = held.get("sizes", {})
+    sizes = _held(folder).get("sizes", {})
     if any(not (folder / n).is_file() or (folder / n).stat().st_size != size for n, size in sizes.items()):
         return None
     return load_dataset(folder)
 
 
+def _is_of(folder: Path, stamp: dict[str, Any]) -> bool:
+    """Whether the folder's set is of this recipe and this code."""
+    held = _held(folder)
+    wanted: dict[str, Any] = json.loads(canonical(stamp))
+    return {key: held.get(key) for key in stamp} == wanted
+
+
+def _held(folder: Path) -> dict[str, Any]:
+    try:
+        held = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
 def _make(
     folder: Path, recipe: Recipe, stamp: dict[str, Any], progress: Callable[[int, int], None] | None
 ) -> Dataset:
-    (folder / "recipe.json").unlink(missing_ok=True)
     samples: list[Sample] = []
     sizes: dict[str, int] = {}
     for number, scene in enumerate(scenes_of(recipe)):

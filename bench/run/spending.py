@@ -116,7 +116,7 @@ def _sum(config: RunConfig, system: str, model: ModelSpec, asks: Sequence[_Ask])
     frames = sum(ask.frames for ask in asks)
     each = _STAMP_TOKENS
     if model.backend in PROVIDERS:
-        each += image_tokens(model.backend, config.video.width, config.video.height)
+        each += image_tokens(model.backend, config.video.width, config.video.height, model=model.path)
     return Spending(
         system,
         model,

@@ -68,11 +68,12 @@ def text_tokens(text: str) -> int:
     return math.ceil(len(text) / _CHARS_PER_TOKEN)
 
 
-def image_tokens(provider: str, width: int, height: int) -> int:
+def image_tokens(provider: str, width: int, height: int, *, model: str = "") -> int:
     """About how many tokens a picture is, by the formula in each provider's vision guide.
 
-    OpenAI (GPT-4o): 85, and 170 for each tile of 512 pixels. Anthropic: width times height by 750. Google: 258 up
-    to 384 pixels, else 258 for each tile of 768. Newer models differ by up to a factor of two.
+    OpenAI: 85, and 170 for each tile of 512 pixels (GPT-4o); 2833 and 5667 (GPT-4o mini). Anthropic: width times
+    height by 750. Google: 258 up to 384 pixels, else 258 for each tile of 768. Newer models differ by up to a factor
+    of two.
     """
     if provider == "anthropic":
         return math.ceil(width * height / 750)
@@ -81,14 +82,17 @@ def image_tokens(provider: str, width: int, height: int) -> int:
         return 258 if small else 258 * math.ceil(width / 768) * math.ceil(height / 768)
     scale = min(1.0, 2048 / max(width, height), 768 / min(width, height))
     tiles = math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
-    return 85 + 170 * tiles
+    base, tile = (2833, 5667) if model.startswith("gpt-4o-mini") else (85, 170)
+    return base + tile * tiles
 
 
-def estimate(provider: str, request: Request) -> int:
+def estimate(provider: str, request: Request, *, model: str = "") -> int:
     """About how many tokens a request takes, its reply included; for rate limits."""
     tokens = text_tokens(request.system) + request.max_tokens
     for item in request.content:
-        tokens += text_tokens(item) if isinstance(item, str) else image_tokens(provider, *_size(item))
+        tokens += (
+            text_tokens(item) if isinstance(item, str) else image_tokens(provider, *_size(item), model=model)
+        )
     return tokens
 
 

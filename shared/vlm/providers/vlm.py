@@ -115,7 +115,7 @@ class ProviderVlm:
     def _persist(self, request: Request) -> tuple[Reply, int, float]:
         """The reply, how many tries failed before it, and the seconds that went by before its own try."""
         started, tries = time.perf_counter(), 0
-        likely = estimate(self._provider.name, request)
+        likely = estimate(self._provider.name, request, model=self._spec.path)
         while True:
             with self._limiter.slot(likely) as slot:
                 began = time.perf_counter()

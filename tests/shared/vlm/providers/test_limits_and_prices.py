@@ -74,6 +74,8 @@ def test_a_server_of_ones_own_has_no_price_but_the_one_that_is_set() -> None:
 
 def test_picture_tokens_follow_each_guide() -> None:
     assert [image_tokens("openai", 1024, 1024), image_tokens("openai", 320, 180)] == [765, 255]
+    assert image_tokens("openai", 320, 180, model="gpt-4o-mini-2024-07-18") == 2833 + 5667
+    assert image_tokens("openai", 320, 180, model="gpt-4o") == 255
     assert image_tokens("anthropic", 750, 100) == 100
     assert [image_tokens("google", 384, 300), image_tokens("google", 1536, 768)] == [258, 516]
 

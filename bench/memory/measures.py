@@ -28,7 +28,10 @@ from bench.scoring.text import text_matcher
 from shared.errors import DataError
 from shared.messages import Path
 
-__all__ = ["AgeBand", "Ladder", "Rung", "age_of", "measure"]
+__all__ = ["FEW_VIDEOS", "AgeBand", "Ladder", "Rung", "age_of", "measure"]
+
+FEW_VIDEOS = 5
+"""Below so many videos an interval over whole videos says nothing: the bootstrap has too little to draw from."""
 
 
 class Value(BaseModel):
@@ -66,7 +69,7 @@ class Rung(Value):
     over_last_frames: Estimate | None
     """Reasoning − that of the same model with the last frames."""
     progress: bool | None
-    """Whether that is above zero, with its interval."""
+    """Whether that is above zero, with its interval; null below `FEW_VIDEOS` videos."""
     by_age: tuple[AgeBand, ...]
     notes: float
     """Notes in the prompt, on average over reasoning questions."""
@@ -161,7 +164,7 @@ class _Climb:
             clue_recovery=self._recovery(name),
             recall=recall,
             over_last_frames=None if name == LAST_FRAMES else over,
-            progress=None if name == LAST_FRAMES or over is None else (over.low or 0.0) > 0,
+            progress=None if name == LAST_FRAMES else _progress(over),
             by_age=tuple(_by_age(reasoning, self._seed)) if reasoning is not None else (),
             notes=notes,
         )
@@ -191,6 +194,13 @@ def _accuracy(book: Book | None, seed: int) -> Estimate:
     if book is None:
         return estimate([], [], seed=seed)
     return estimate(book.correct.astype(float).tolist(), book.videos.tolist(), seed=seed)
+
+
+def _progress(over: Estimate | None) -> bool | None:
+    """Null where nothing was compared, or too few videos were."""
+    if over is None or over.clusters < FEW_VIDEOS:
+        return None
+    return (over.low or 0.0) > 0
 
 
 def _by_age(book: Book, seed: int) -> Iterable[AgeBand]:

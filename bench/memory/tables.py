@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bench.files import read_json, write_atomic
 from bench.forms import Form
-from bench.memory.measures import Ladder, Rung
+from bench.memory.measures import FEW_VIDEOS, Ladder, Rung
 from bench.report.html.charts import Dot
 from bench.report.sheet import Sheet, write_sheets
 from bench.scoring.stats import Estimate
@@ -41,8 +41,13 @@ def ladder_dots(ladder: Ladder) -> list[Dot]:
     rows = []
     for rung in ladder.rungs:
         for part, kind, one in (("reasoning", "s2", rung.reasoning), ("realtime", "s1", rung.realtime)):
-            rows.append(Dot(f"{rung.name}: {part}", kind, one.value, one.low, one.high))
+            rows.append(_dot(f"{rung.name}: {part}", kind, one))
     return rows
+
+
+def _dot(name: str, kind: str, one: Estimate) -> Dot:
+    few = one.clusters < FEW_VIDEOS
+    return Dot(name, kind, one.value, None if few else one.low, None if few else one.high)
 
 
 def write_ladder(ladder: Ladder, out: Path) -> list[Path]:
@@ -83,9 +88,22 @@ def _ladder(ladder: Ladder) -> Sheet:
         "or with S2's model on the last frames.",
         "Progress: better than the same model with the last frames, the interval above zero.",
     ]
+    if few := _too_few(ladder):
+        notes.append(few)
     if ladder.missing:
         notes.append(f"Not played: {', '.join(ladder.missing)}.")
     return Sheet("The memory ladder", _COLUMNS, rows, notes=notes)
+
+
+def _too_few(ladder: Ladder) -> str:
+    """Why there are no intervals; empty where there are some."""
+    videos = max((rung.reasoning.clusters for rung in ladder.rungs if rung.reasoning), default=0)
+    if videos >= FEW_VIDEOS or not videos:
+        return ""
+    of = "1 video is" if videos == 1 else f"{videos} videos are"
+    return (
+        f"{of} too few for intervals, and for saying whether there is progress: take {FEW_VIDEOS} at least."
+    )
 
 
 def _row(rung: Rung) -> list[str]:
@@ -131,7 +149,7 @@ def _points(found: Estimate | None) -> str:
 
 
 def _interval(found: Estimate, form: str) -> str:
-    if found.low is None or found.high is None:
+    if found.low is None or found.high is None or found.clusters < FEW_VIDEOS:
         return ""
     return f" [{100 * found.low:{form}}, {100 * found.high:{form}}]"
 

@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
+from bench.forms import Form
+from bench.report.sheet import Sheet, write_sheets
 from bench.report.words import interval, percent, signed
 from bench.routing.compare import Routed
 from bench.routing.misroutes import Misroute, Misroutes
@@ -22,16 +19,17 @@ from bench.scoring.stats import Estimate
 
 __all__ = ["curves_csv", "print_misroutes", "print_replayed", "print_routed"]
 
-_PLAIN_WIDTH = 130
 _CELLS = ("both_right", "s1_only", "s2_only", "both_wrong", "missed", "harmful", "wasted")
 
 
 def print_replayed(found: Sequence[Replayed], *, file: IO[str] | None = None) -> None:
     """Print the tables to `file` (standard output)."""
     stream = file or sys.stdout
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    tables = [_decisions(found), _lifts(found), _curves(found), _cells(found), *_remarks(found)]
-    Console(file=stream, width=width, highlight=False).print(Group(*tables))
+    write_sheets(
+        [_decisions(found), _lifts(found), _curves(found), _cells(found)], Form.TERMINAL, file=stream
+    )
+    for line in _remarks(found):
+        stream.write(f"{line}\n")
 
 
 def curves_csv(found: Sequence[Replayed]) -> str:
@@ -46,85 +44,65 @@ def curves_csv(found: Sequence[Replayed]) -> str:
     return text.getvalue()
 
 
-def _decisions(found: Sequence[Replayed]) -> RenderableType:
+def _decisions(found: Sequence[Replayed]) -> Sheet:
     first = found[0]
     title = f"{first.n} questions, {first.videos} videos; cost in {first.unit}, as a share of S2 alone"
-    names = (
-        "S2 share",
-        "accuracy",
-        "95 % interval",
-        "− S1",
-        "− S2",
-        "95 % interval",
-        "cost",
-        "95 % interval",
-    )
-    table = _table(title, ("policy",), names)
-    for item in found:
-        table.add_row(
+    names = ("S2 share", "accuracy", "95 % interval", "cost", "95 % interval")
+    others = ("oracle gap closed", "− S1", "− S2", "95 % interval")
+    rows = [
+        (
             _short(item.policy),
             percent(item.rho.value),
             *_with_interval(item.accuracy),
+            *_with_interval(item.cost_share),
+            percent(item.gap_closed.value),
             _points(item.over_s1),
             *_with_interval(item.over_s2, plus=True),
-            *_with_interval(item.cost_share),
         )
-    return table
+        for item in found
+    ]
+    return Sheet(title, ("policy", *names, *others), rows)
 
 
-def _lifts(found: Sequence[Replayed]) -> RenderableType:
+def _lifts(found: Sequence[Replayed]) -> Sheet:
     names = ("lift", "95 % interval", "oracle", "gap closed", "95 % interval", "PGR")
-    table = _table("against random routing and the oracle at equal S2 share", ("policy",), names)
-    for item in found:
-        table.add_row(
+    rows = [
+        (
             _short(item.policy),
             *_with_interval(item.lift, plus=True),
             percent(item.oracle),
             *_with_interval(item.gap_closed),
             percent(item.pgr),
         )
-    return table
+        for item in found
+    ]
+    return Sheet("against random routing and the oracle at equal S2 share", ("policy", *names), rows)
 
 
-def _curves(found: Sequence[Replayed]) -> RenderableType:
-    names = (
-        "APGR",
-        "95 % interval",
-        "CPT50",
-        "CPT80",
-        "AIQ",
-        "AIQ zero",
-        "AUROC",
-        "regret 0",
-        ".1",
-        ".2",
-        ".5",
-    )
-    table = _table("over all thresholds; regret at λ", ("policy",), names)
+def _curves(found: Sequence[Replayed]) -> Sheet:
+    names = ("APGR", "95 % interval", "CPT50", "CPT80", "AIQ", "AIQ zero", "AUROC")
+    regrets = ("regret 0", ".1", ".2", ".5")
+    rows = []
     for item in found:
         apgr = (_three(item.apgr.value), _plain(item.apgr)) if item.apgr else ("–", "–")
-        regrets = (_three(None if at is None else at.value) for at in item.regret.values())
+        regret = (_three(None if at is None else at.value) for at in item.regret.values())
         numbers = (item.aiq, item.aiq_zero, item.auroc)
-        table.add_row(
-            _short(item.policy),
-            *apgr,
-            percent(item.cpt50),
-            percent(item.cpt80),
-            *map(_three, numbers),
-            *regrets,
-        )
-    return table
+        cpt = (percent(item.cpt50), percent(item.cpt80))
+        rows.append((_short(item.policy), *apgr, *cpt, *map(_three, numbers), *regret))
+    return Sheet("over all thresholds; regret at λ", ("policy", *names, *regrets), rows)
 
 
-def _cells(found: Sequence[Replayed]) -> RenderableType:
-    table = _table("cells, questions", ("policy",), tuple(name.replace("_", " ") for name in _CELLS))
-    for item in found:
-        table.add_row(_short(item.policy), *(str(getattr(item.cells, name)) for name in _CELLS))
-    return table
+def _cells(found: Sequence[Replayed]) -> Sheet:
+    rows = [(_short(item.policy), *(str(getattr(item.cells, name)) for name in _CELLS)) for item in found]
+    return Sheet("cells, questions", ("policy", *_cell_names()), rows)
 
 
-def _remarks(found: Sequence[Replayed]) -> list[Text]:
-    first, lines = found[0], []
+def _cell_names() -> list[str]:
+    return [name.replace("_", " ") for name in _CELLS]
+
+
+def _remarks(found: Sequence[Replayed]) -> list[str]:
+    first, lines = found[0], list[str]()
     if any(item.apgr is not None and item.apgr.value is None for item in found):
         one, two = percent(first.s1.value), percent(first.s2.value)
         lines.append(
@@ -138,22 +116,13 @@ def _remarks(found: Sequence[Replayed]) -> list[Text]:
                 f"{item.policy}: {item.mixed} later turns of chains were told the other path's answers; "
                 f"dsb route rerun asks them anew."
             )
-    return [Text(line) for line in lines]
+    return lines
 
 
 def _short(policy: str) -> str:
     """Without the folders of its file."""
     name, colon, argument = policy.partition(":")
     return f"{name}{colon}{Path(argument).name}"
-
-
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for name in left:
-        table.add_column(name, no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
 
 
 def _with_interval(value: Estimate, *, plus: bool = False) -> tuple[str, str]:
@@ -175,11 +144,10 @@ def _three(value: float | None) -> str:
 def print_misroutes(found: Misroutes, *, file: IO[str] | None = None) -> None:
     """Print cells by part, then examples of each mistake."""
     stream = file or sys.stdout
-    names = tuple(name.replace("_", " ") for name in _CELLS)
-    table = _table(f"{found.policy}: {found.n} questions", ("part",), names)
-    for part, counts in (*found.by_part.items(), ("all", found.cells)):
-        table.add_row(part, *(str(getattr(counts, name)) for name in _CELLS))
-    lines: list[RenderableType] = [table]
+    counted = (*found.by_part.items(), ("all", found.cells))
+    rows = [(part, *(str(getattr(counts, name)) for name in _CELLS)) for part, counts in counted]
+    title = f"{found.policy}: {found.n} questions"
+    write_sheets([Sheet(title, ("part", *_cell_names()), rows)], Form.TERMINAL, file=stream)
     told = {
         "missed": "missed: only S2 is right, and S1 was asked",
         "harmful": "harmful: only S1 is right, and S2's answer counts",
@@ -188,9 +156,7 @@ def print_misroutes(found: Misroutes, *, file: IO[str] | None = None) -> None:
     for kind, title in told.items():
         examples: tuple[Misroute, ...] = getattr(found, kind)
         if examples:
-            lines += [Text(title), *(Text(_example(one)) for one in examples), Text("")]
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    Console(file=stream, width=width, highlight=False).print(Group(*lines))
+            stream.write("\n".join([title, *map(_example, examples), "", ""]))
 
 
 def _example(one: Misroute) -> str:
@@ -214,12 +180,12 @@ def print_routed(found: Sequence[Routed], unit: str, *, file: IO[str] | None = N
     title = (
         f"{found[0].n} questions that all runs judged, {found[0].videos} videos; cost in {unit} a question"
     )
-    table = _table(title, ("route", "run"), (*names, "cost", "fallbacks"))
+    rows = []
     for item in found:
         over = _with_interval(item.over_first, plus=True) if item.over_first else ("–", "–")
         tests = ("–" if p is None else f"{p:.4f}" for p in (item.p_sign_flip, item.p_mcnemar))
         cost = "–" if item.cost.value is None else f"{item.cost.value:.4g}"
         shares = (percent(item.rho.value), *_with_interval(item.accuracy))
-        table.add_row(_short(item.route), item.run, *shares, *over, *tests, cost, str(item.fallbacks))
-    width = None if stream.isatty() else _PLAIN_WIDTH + 20
-    Console(file=stream, width=width, highlight=False).print(table)
+        rows.append((_short(item.route), item.run, *shares, *over, *tests, cost, str(item.fallbacks)))
+    columns = ("route", "run", *names, "cost", "fallbacks")
+    write_sheets([Sheet(title, columns, rows, text=2)], Form.TERMINAL, file=stream)

@@ -9,15 +9,18 @@ from collections.abc import Iterable, Sequence
 from typing import IO, NamedTuple
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from bench.forms import Form
 
-__all__ = ["Sheet", "print_sheet", "write_sheets"]
+__all__ = ["Sheet", "drawn", "print_sheet", "write_sheets"]
 
 _PLAIN_WIDTH = 1000
 """Where there is no terminal, a table is as wide as its cells."""
+_GAP = 3
+"""Characters between two columns."""
 _TEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )
@@ -46,19 +49,56 @@ def write_sheets(sheets: Iterable[Sheet], form: Form, *, file: IO[str] | None = 
             stream.write(("\n" if number else "") + _WRITERS[form](sheet))
 
 
-def print_sheet(sheet: Sheet, *, file: IO[str] | None = None) -> None:
-    """As a terminal shows it; plain text of a fixed width elsewhere."""
+def print_sheet(sheet: Sheet, *, file: IO[str] | None = None, width: int | None = None) -> None:
+    """As a terminal shows it, of `width` characters; plain text as wide as its cells elsewhere.
+
+    A table that is wider than the terminal is cut into several, each beginning with the columns of words.
+    """
     stream = file or sys.stdout
+    width = width or (None if stream.isatty() else _PLAIN_WIDTH)
+    console = Console(file=stream, width=width, highlight=False)
+    for piece in drawn(sheet, console.width):
+        console.print(piece)
+    for note in sheet.notes:
+        console.print(note)
+
+
+def drawn(sheet: Sheet, width: int) -> list[Table]:
+    """The sheet as rich tables no wider than `width`, as far as one column of numbers beside the words allows."""
+    return [_drawn(piece) for piece in _stacked(sheet, width)]
+
+
+def _stacked(sheet: Sheet, width: int) -> list[Sheet]:
+    widths = [max(map(cell_len, column)) for column in zip(sheet.columns, *sheet.rows, strict=True)]
+    words = list(range(sheet.text))
+    taken = sum(widths[at] + _GAP for at in words)
+    pieces: list[list[int]] = [[]]
+    used = taken
+    for at in range(sheet.text, len(sheet.columns)):
+        if pieces[-1] and used + widths[at] > width:
+            pieces.append([])
+            used = taken
+        pieces[-1].append(at)
+        used += widths[at] + _GAP
+    return [_only(sheet, words + chosen, first=number == 0) for number, chosen in enumerate(pieces)]
+
+
+def _only(sheet: Sheet, columns: Sequence[int], *, first: bool) -> Sheet:
+    return sheet._replace(
+        title=sheet.title if first else "",
+        columns=[sheet.columns[at] for at in columns],
+        rows=[[row[at] for at in columns] for row in sheet.rows],
+    )
+
+
+def _drawn(sheet: Sheet) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=sheet.title or None, title_justify="left")
     for number, name in enumerate(sheet.columns):
         left = number < sheet.text
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for row in sheet.rows:
         table.add_row(*row)
-    console = Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
-    console.print(table)
-    for note in sheet.notes:
-        console.print(note)
+    return table
 
 
 def _markdown(sheet: Sheet) -> str:

@@ -16,19 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.report.remarks import remarks
-from bench.report.words import interval, percent, seconds, shown, signed
+from bench.report.sheet import Sheet, drawn
+from bench.report.words import SLICES, interval, percent, seconds, shown, signed
 from bench.scoring.official import OfficialTable
 from bench.scoring.scores import Baseline, Latency, PartScores, Row, Score, Scores, Slice
 
 __all__ = ["print_scores", "render_scores"]
 
-_NAMES = {
-    "all": "all",
-    "s1_window": "in S1's window",
-    "s2_window": "in S2's window only",
-    "memory": "in memory only",
-    "unknown": "not told",
-}
 _SHORT = {"mean relative accuracy": "relative acc.", "balanced accuracy": "balanced acc."}
 _PLAIN_WIDTH = 118
 _COLUMNS = ("n", "value", "95 % interval", "skill", "p50 s", "p95 s", "failed")
@@ -48,9 +42,11 @@ def render_scores(scores: Scores, *, width: int = _PLAIN_WIDTH) -> RenderableTyp
     """The tables of a run, for a rich console of `width` characters."""
     parts = scores.scores.parts
     pieces: list[RenderableType] = [_title(scores), _table(scores, parts, width)]
-    pieces += [_gains(scores, part) for part in parts if part.slices]
+    for part in parts:
+        if part.slices:
+            pieces += drawn(_gains(scores, part), width)
     if any(part.pair for part in parts):
-        pieces += [_pairs(scores, parts)]
+        pieces += drawn(_pairs(scores, parts), width)
     if scores.official is not None:
         pieces += [_official(scores, scores.official)]
     return Group(*pieces, *remarks(scores))
@@ -105,16 +101,10 @@ def _score(score: Score, *, told: bool) -> list[str]:
     return [name, str(found.n), shown(found.value, score.unit), interval(found, unit=score.unit), skill]
 
 
-def _gains(scores: Scores, part: PartScores) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"{part.part}: S2 − S1, by where the evidence is")
-    table.title_justify = "left"
-    table.add_column("evidence")
-    for name in ("n", "s1", "95 % interval", "s2", "95 % interval", "gain", "95 % interval", "text-only"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for item in part.slices:
-        style = "bold" if item.name == "all" else ""
-        table.add_row(_NAMES.get(item.name, item.name), str(item.n), *_slice(scores, item), style=style)
-    return table
+def _gains(scores: Scores, part: PartScores) -> Sheet:
+    names = ("n", "s1", "95 % interval", "s2", "95 % interval", "gain", "95 % interval", "text-only")
+    rows = [(SLICES.get(item.name, item.name), str(item.n), *_slice(scores, item)) for item in part.slices]
+    return Sheet(f"{part.part}: S2 − S1, by where the evidence is", ("evidence", *names), rows)
 
 
 def _slice(scores: Scores, item: Slice) -> Iterator[str]:
@@ -126,13 +116,9 @@ def _slice(scores: Scores, item: Slice) -> Iterator[str]:
     yield percent(item.text_only)
 
 
-def _pairs(scores: Scores, parts: Sequence[PartScores]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="S2 − S1 on the same questions")
-    table.title_justify = "left"
-    for name in ("part", "score"):
-        table.add_column(name)
-    for name in ("n", "gain", "95 % interval", "p, sign flip", "p, McNemar"):
-        table.add_column(name, justify="right", no_wrap=True)
+def _pairs(scores: Scores, parts: Sequence[PartScores]) -> Sheet:
+    names = ("part", "score", "n", "gain", "95 % interval", "p, sign flip", "p, McNemar")
+    rows = []
     for part in parts:
         if part.pair is not None:
             pair, told = part.pair, scores.headline
@@ -140,8 +126,8 @@ def _pairs(scores: Scores, parts: Sequence[PartScores]) -> Table:
             spread = interval(pair.gain, plus=True) if told else "–"
             tests = [_p(value) if told else "–" for value in (pair.p_sign_flip, pair.p_mcnemar)]
             name = _SHORT.get(pair.metric, pair.metric)
-            table.add_row(part.part, name, str(pair.n), gain, spread, *tests)
-    return table
+            rows.append((part.part, name, str(pair.n), gain, spread, *tests))
+    return Sheet("S2 − S1 on the same questions", names, rows, text=2)
 
 
 def _official(scores: Scores, paths: Mapping[str, OfficialTable]) -> Table:

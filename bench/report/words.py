@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from bench.scoring.stats import Estimate
 
-__all__ = ["interval", "percent", "seconds", "shown", "signed"]
+__all__ = ["SLICES", "interval", "percent", "seconds", "shown", "signed"]
+
+SLICES = {
+    "all": "all",
+    "s1_window": "in S1's window",
+    "s2_window": "in S2's window only",
+    "memory": "in memory only",
+    "unknown": "not told",
+}
+"""Where the evidence of a question is, by the name of its slice."""
 
 
 def percent(value: float | None) -> str:

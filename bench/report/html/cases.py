@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bench.data.schema import Sample, Turn
+from bench.report.words import SLICES
 from bench.run.folder import RunFolder
 from bench.run.lines import whole_lines
 from bench.run.records import Record
@@ -135,7 +136,7 @@ def _case(
         "probe": slot[2],
         "part": first["part"],
         "task": first["task"],
-        "slice": first["slice"],
+        "slice": SLICES.get(first["slice"], first["slice"]),
         "video": PurePath(sample.uri).name,
         "duration": sample.streams[0].duration_s,
         "t": first["t_ask"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.report.html.charts import Dot, Line, bars, dots, lines
 from bench.report.sheet import Sheet
 from bench.report.timing import deadline_sheet, revision_sheet, staleness_sheet
-from bench.report.words import interval, percent, seconds, shown, signed
+from bench.report.words import SLICES, interval, percent, seconds, shown, signed
 from bench.run.config import config_of
 from bench.run.folder import RunFolder
 from bench.scoring.score import rules_of
@@ -139,7 +139,8 @@ def _slices(scores: Scores) -> Iterator[str]:
         if not part.slices:
             continue
         rows = [
-            (s.name, str(s.n), percent(s.s1.value), interval(s.s1), percent(s.s2.value), interval(s.s2),
+            (SLICES.get(s.name, s.name), str(s.n), percent(s.s1.value), interval(s.s1),
+             percent(s.s2.value), interval(s.s2),
              signed(s.gain.value, 1, scale=100), interval(s.gain, plus=True), percent(s.text_only))
             for s in part.slices
         ]  # fmt: skip

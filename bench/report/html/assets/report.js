@@ -88,6 +88,22 @@ function timeline(item) {
   svg += `<text class="tick" x="8" y="72">0 s</text><text class="tick" x="592" y="72" text-anchor="end">${end} s</text></svg>`;
   const node = make("div");
   node.innerHTML = svg; // numbers only
+  node.append(legend(item));
+  return node;
+}
+
+// What the marks on the line of time are; only those that are there.
+function legend(item) {
+  const answers = Object.entries(item.answers), some = (name) => answers.some(([, answer]) => (answer[name] || []).length);
+  const marks = [["ask", "ink"], ...(item.evidence.length ? [["evidence", "system"]] : []),
+    ...answers.filter(([, answer]) => (answer.frames || []).length).map(([path]) => [`frames of ${path}`, path]),
+    ...(some("notes") ? [["notes", "blind"]] : []), ...(some("said") ? [["spoke", "good"]] : [])];
+  const node = make("p", null, "legend");
+  for (const [name, color] of marks) {
+    const swatch = make("span");
+    swatch.style.background = `var(--${color})`;
+    node.append(swatch, name);
+  }
   return node;
 }
 

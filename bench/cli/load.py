@@ -30,6 +30,10 @@ Keep = Annotated[
     Path | None, typer.Option(help="Keep trials in this file; what is there is not measured again.")
 ]
 Drops = Annotated[float, typer.Option(min=0, max=1, help="Share of frames that may be given up.")]
+Notes = Annotated[
+    bool,
+    typer.Option("--notes/--no-notes", help="Whether S1 writes a note of each stream every five seconds."),
+]
 
 
 @app.callback()
@@ -44,6 +48,7 @@ def maxfps(
     most: Annotated[int, typer.Option(min=1, max=240, help="The highest rate tried.")] = 240,
     age: Annotated[float, typer.Option(min=0.001, help="Target: p95 age of the newest frame, s.")] = 0.5,
     drops: Drops = 0.0,
+    notes: Notes = True,
     keep: Keep = None,
     plot: Plot = None,
 ) -> None:
@@ -52,8 +57,11 @@ def maxfps(
     Example: dsb load maxfps --seconds 30 --keep trials.jsonl --plot maxfps.svg
     """
     from bench.cli.loading import tell_maxfps
+    from bench.load import Limit
 
-    tell_maxfps(streams, seconds=seconds, most=most, age_s=age, drops=drops, keep=keep, plot=plot)
+    tell_maxfps(
+        streams, seconds=seconds, most=most, limit=Limit("age", age, drops), notes=notes, keep=keep, plot=plot
+    )
 
 
 @app.command("streams")
@@ -63,6 +71,7 @@ def streams(
     most: Annotated[int, typer.Option(min=1, max=256, help="The largest number tried.")] = 64,
     latency: Annotated[float, typer.Option(min=0.001, help="Target: p95 of S1's answers, s.")] = 0.5,
     drops: Drops = 0.01,
+    notes: Notes = True,
     at: Annotated[int | None, typer.Option(min=1, max=256, help="Only one trial, of so many.")] = None,
     keep: Keep = None,
     plot: Plot = None,
@@ -72,9 +81,11 @@ def streams(
     Example: dsb load streams --at 64 · dsb load streams --latency 0.2 --keep trials.jsonl
     """
     from bench.cli.loading import tell_streams
+    from bench.load import Crowd, Limit
 
+    limit = Limit("latency", latency, drops)
     tell_streams(
-        fps, seconds=seconds, most=most, latency_s=latency, drops=drops, only=at, keep=keep, plot=plot
+        Crowd(fps=fps, notes=notes), seconds=seconds, most=most, limit=limit, only=at, keep=keep, plot=plot
     )
 
 

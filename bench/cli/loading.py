@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bench.cli.routers import write_chart
-from bench.load import Kept, Limit, interference, max_fps, max_streams, plots, soak, throughput
+from bench.load import Crowd, Kept, Limit, interference, max_fps, max_streams, plots, soak, throughput
 from bench.load.interference import Kind
 from bench.load.sheets import interference_sheet, soak_sheets, throughput_sheet, trials_sheet
 from bench.load.soak import MOST
@@ -25,39 +25,40 @@ def tell_maxfps(
     *,
     seconds: float,
     most: int,
-    age_s: float,
-    drops: float,
+    limit: Limit,
+    notes: bool,
     keep: Path | None,
     plot: Path | None,
 ) -> None:
     """Search, then tell."""
-    begun, limit = machine(), Limit("age", age_s, drops)
+    begun = machine()
     kept = _kept(keep, begun)
     with _scratch() as folder:
-        found = max_fps(folder, streams=streams, seconds=seconds, most=most, limit=limit, kept=kept)
-    title = f"{found['max_fps']} frames/s are sustained by {streams} streams"
+        found = max_fps(
+            folder, streams=streams, seconds=seconds, most=most, limit=limit, notes=notes, kept=kept
+        )
+    title = f"{found['max_fps']} frames/s are sustained by {streams} streams, {_notes(notes)}"
     title += f", of {most} at most" if found["max_fps"] == most else ""
     tell("maxfps", [trials_sheet(title, found["trials"])], found, begun)
     _draw(plot, plots.trials_plot(found["trials"], "fps"))
 
 
 def tell_streams(
-    fps: float,
+    crowd: Crowd,
     *,
     seconds: float,
     most: int,
-    latency_s: float,
-    drops: float,
+    limit: Limit,
     only: int | None,
     keep: Path | None,
     plot: Path | None,
 ) -> None:
     """Search, or try one number, then tell."""
-    begun, limit = machine(), Limit("latency", latency_s, drops)
+    begun = machine()
     kept = _kept(keep, begun)
     with _scratch() as folder:
-        found = max_streams(folder, fps=fps, seconds=seconds, most=most, limit=limit, only=only, kept=kept)
-    title = f"live streams, {fps:g} frames/s each, target p95 {latency_s:g} s"
+        found = max_streams(folder, crowd, seconds=seconds, most=most, limit=limit, only=only, kept=kept)
+    title = f"live streams, {crowd.fps:g} frames/s each, {_notes(crowd.notes)}, target p95 {limit.p95_s:g} s"
     if "n_star" in found:
         title = f"N* = {found['n_star']} {title}" + (f", {most} at most" if found["n_star"] == most else "")
     tell("streams", [trials_sheet(title, found["trials"])], found, begun)
@@ -118,6 +119,10 @@ def _streams(text: str) -> int | None:
     if not text.isdigit() or not 1 <= int(text) <= MOST:
         raise ConfigError(f"--streams {text!r}: give a number from 1 to {MOST}, or all")
     return int(text)
+
+
+def _notes(notes: bool) -> str:
+    return "S1 writing notes" if notes else "S1 writing no notes"
 
 
 def _kept(file: Path | None, on: dict[str, Any]) -> Kept:

@@ -5,6 +5,7 @@ Each measurement plays its own embedded stack and gives figures by name. Nothing
 
 from __future__ import annotations
 
+from bench.load.crowd import Crowd
 from bench.load.interference import interference
 from bench.load.kept import Kept
 from bench.load.limits import Limit, max_fps, max_streams
@@ -12,6 +13,7 @@ from bench.load.soak import soak
 from bench.load.throughput import throughput
 
 __all__ = [
+    "Crowd",  # what is played and asked
     "Kept",  # trials in a file, so that a search goes on
     "Limit",  # what still counts as borne
     "interference",  # S1's p95 with S2 saturated over idle

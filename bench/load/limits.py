@@ -7,6 +7,7 @@ the target, every question is answered, and S1 has encoded what was due: nothing
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -54,8 +55,8 @@ def why_not(found: dict[str, Any], limit: Limit, *, wanted: int) -> str:
 
 def max_streams(
     folder: Path,
+    crowd: Crowd,
     *,
-    fps: float,
     seconds: float,
     most: int,
     limit: Limit,
@@ -66,13 +67,13 @@ def max_streams(
     """The largest number of streams up to `most` that is borne, or one trial of `only` so many; blocks."""
     room = only or most
     trials = _Trials(folder, room=room, seconds=seconds, limit=limit, kept=kept, say=say)
-    crowd = Crowd(fps=fps)
+    told = {"fps": crowd.fps, "notes": crowd.notes, "limit": limit._asdict()}
     with trials:
         if only is not None:
             trials.bears(crowd, only)
-            return {"limit": limit._asdict(), "trials": trials.done}
+            return {**told, "trials": trials.done}
         best = highest(lambda count: trials.bears(crowd, count), first=min(8, most), most=most, within=0.05)
-    return {"n_star": best, "fps": fps, "most": most, "limit": limit._asdict(), "trials": trials.done}
+    return {"n_star": best, "most": most, **told, "trials": trials.done}
 
 
 def max_fps(
@@ -82,6 +83,7 @@ def max_fps(
     seconds: float,
     most: int,
     limit: Limit,
+    notes: bool,
     kept: Kept,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def max_fps(
     trials = _Trials(folder, room=streams, seconds=seconds, limit=limit, kept=kept, say=say)
 
     def bears(fps: int) -> bool:
-        return trials.bears(Crowd(fps=fps, ask_every_s=2.0), streams)
+        return trials.bears(Crowd(fps=fps, ask_every_s=2.0, notes=notes), streams)
 
     with trials:
         best = highest(bears, first=min(16, most), most=most, within=0.05)
@@ -131,7 +133,7 @@ class _Trials:
 
     def bears(self, crowd: Crowd, streams: int) -> bool:
         """Whether so many streams are borne; tells the trial."""
-        settings = {"fps": crowd.fps, "streams": streams, "seconds": self._seconds, "ask": crowd.ask_every_s}
+        settings = {**asdict(crowd), "streams": streams, "seconds": self._seconds}
         found = self._kept.once(settings, lambda: self._measure(crowd, streams))
         why = found.get("broke") or why_not(found, self._limit, wanted=streams)
         self.done.append({**found, "why_not": why})

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from stack_kit import (
-    Gaps,
     Kit,
     Running,
     answers,
@@ -25,6 +24,7 @@ from stack_kit import (
     wait_records,
 )
 
+from bench.chaos.gaps import Switches
 from bench.run.driver import prepare, resumable
 from bench.run.embedded import Stack
 from bench.run.folder import RunFolder
@@ -66,7 +66,7 @@ TOGETHER = (
 """At most one process of a service at a time: three deaths on one question are a poison question."""
 
 
-def rules(gaps: Gaps) -> str:
+def rules(gaps: Switches) -> str:
     # Slow enough that a run is still in flight when a test strikes.
     slow = ["s1.answering=sleep:60", "s2.answering=sleep:60"]
     poison = ["s1.answering[POISON]=kill", "s2.answering[POISON]=kill"]
@@ -74,12 +74,12 @@ def rules(gaps: Gaps) -> str:
 
 
 @pytest.fixture(scope="module")
-def gaps(kit: Kit) -> Gaps:
-    return Gaps(kit.folder / "gaps", GAPS)
+def gaps(kit: Kit) -> Switches:
+    return Switches(kit.folder / "gaps", GAPS)
 
 
 @pytest.fixture(scope="module")
-def shared_stack(kit: Kit, gaps: Gaps) -> Iterator[Stack]:
+def shared_stack(kit: Kit, gaps: Switches) -> Iterator[Stack]:
     env = {"DSB_FAILPOINTS": rules(gaps), "DSB_LEASE_TTL_S": "2", "DSB_JOB_ACK_WAIT_S": "3"}
     counts = {"reader": 2, "s1": 2, "s2": 2, "router": 2}
     with kit.stack("faults", env=env, counts=counts) as running:
@@ -116,7 +116,7 @@ def test_a_broker_that_dies_in_flight_changes_no_answer(kit: Kit, offline: Answe
 
 @pytest.mark.parametrize("armed", TOGETHER, ids=lambda armed: f"{armed[0]}_and_{len(armed) - 1}_more")
 def test_processes_stopped_in_their_gaps_change_no_answer(
-    kit: Kit, offline: Answers, stack: Stack, gaps: Gaps, armed: tuple[str, ...]
+    kit: Kit, offline: Answers, stack: Stack, gaps: Switches, armed: tuple[str, ...]
 ) -> None:
     for gap in armed:
         gaps.arm(gap)
@@ -128,7 +128,7 @@ def test_processes_stopped_in_their_gaps_change_no_answer(
 @pytest.mark.slow
 @pytest.mark.parametrize("gap", GAPS)
 def test_each_gap_alone_changes_no_answer(
-    kit: Kit, offline: Answers, stack: Stack, gaps: Gaps, gap: str
+    kit: Kit, offline: Answers, stack: Stack, gaps: Switches, gap: str
 ) -> None:
     gaps.arm(gap)
     assert_same(begin(kit, stack, f"alone_{gap.replace('.', '_')}").finish(), offline)

@@ -7,8 +7,9 @@ from typing import Any
 
 import five_parts
 import pytest
-from stack_kit import Gaps, Kit, Running, answers, assert_same, dsb, killed
+from stack_kit import Kit, Running, answers, assert_same, dsb, killed
 
+from bench.chaos.gaps import Switches
 from bench.run.audit import audit_run
 from bench.run.driver import prepare
 from bench.run.embedded import Stack
@@ -39,12 +40,12 @@ TOGETHER = (
 
 
 @pytest.fixture(scope="module")
-def gaps(kit: Kit) -> Gaps:
-    return Gaps(kit.folder / "tick_gaps", GAPS)
+def gaps(kit: Kit) -> Switches:
+    return Switches(kit.folder / "tick_gaps", GAPS)
 
 
 @pytest.fixture(scope="module")
-def shared_stack(kit: Kit, gaps: Gaps) -> Iterator[Stack]:
+def shared_stack(kit: Kit, gaps: Switches) -> Iterator[Stack]:
     env = {"DSB_FAILPOINTS": gaps.rules(), "DSB_LEASE_TTL_S": "2", "DSB_JOB_ACK_WAIT_S": "3"}
     with kit.stack("five", env=env, counts={"s1": 2, "s2": 2}) as running:
         yield running
@@ -118,7 +119,7 @@ def test_a_stream_that_does_not_tell_its_length_ends_its_questions_all_the_same(
 
 @pytest.mark.parametrize("armed", TOGETHER, ids=lambda armed: armed[0])
 def test_processes_stopped_in_the_middle_of_a_standing_question_change_no_answer(
-    kit: Kit, data: str, offline: Answers, stack: Stack, gaps: Gaps, armed: tuple[str, ...]
+    kit: Kit, data: str, offline: Answers, stack: Stack, gaps: Switches, armed: tuple[str, ...]
 ) -> None:
     for gap in armed:
         gaps.arm(gap)
@@ -131,7 +132,7 @@ def test_processes_stopped_in_the_middle_of_a_standing_question_change_no_answer
 @pytest.mark.slow
 @pytest.mark.parametrize("gap", GAPS)
 def test_each_gap_around_a_tick_alone_changes_no_answer(
-    kit: Kit, data: str, offline: Answers, stack: Stack, gaps: Gaps, gap: str
+    kit: Kit, data: str, offline: Answers, stack: Stack, gaps: Switches, gap: str
 ) -> None:
     gaps.arm(gap)
     name = f"five_alone_{gap.replace('.', '_')}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import subprocess
 import tarfile
 import time
@@ -12,23 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.chaos.docker import crash, engine_trouble
 from bench.run.folder import RunFolder
 from bench.run.records import effective, strip_timings
 
+__all__ = ["Compose", "crash", "docker", "engine_trouble", "records", "restarts", "wait_for", "wheels_image"]
+
 ROOT = Path(__file__).resolve().parents[2]
 _WHEELS = "dualstreambench/wheels:e2e"
-
-
-def engine_trouble() -> str:
-    """Empty when a Docker engine with compose answers, else why not."""
-    for command in (["docker", "info"], ["docker", "compose", "version"]):
-        try:
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"{' '.join(command)}: {error}"
-        if ended.returncode:
-            return f"{' '.join(command)}: {ended.stderr.strip().splitlines()[-1:]}"
-    return ""
 
 
 class Compose:
@@ -110,17 +100,6 @@ def docker(*args: str) -> str:
     return subprocess.run(
         ["docker", *args], check=True, capture_output=True, text=True, timeout=120
     ).stdout.strip()
-
-
-def crash(container: str) -> None:
-    """Kill its process from outside: the engine takes that for a crash, and `docker kill` for a stop by hand."""
-    pid = int(docker("inspect", "-f", "{{.State.Pid}}", container))
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except (PermissionError, ProcessLookupError):
-        # Another user's or another machine's engine: stopped by hand and started again is what is left.
-        docker("kill", container)
-        docker("start", container)
 
 
 def restarts(container: str) -> int:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,29 +84,6 @@ class Kit:
         prepared = prepare(self.config(name, **settings))
         assert play(prepared, nats=nats)
         return prepared.folder
-
-
-class Gaps:
-    """Kill switches of a stack: failpoints that are disarmed by a file; armed, the first process there is killed."""
-
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        self._folder, self._names = folder, names
-        folder.mkdir()
-        for name in names:
-            self._file(name).touch()
-
-    def _file(self, name: str) -> Path:
-        return self._folder / name
-
-    def rules(self) -> str:
-        """For `DSB_FAILPOINTS`."""
-        return ";".join(f"{name}=kill!{self._file(name)}" for name in self._names)
-
-    def arm(self, name: str) -> None:
-        self._file(name).unlink()
-
-    def sprung(self, name: str) -> bool:
-        return self._file(name).exists()
 
 
 class Running:

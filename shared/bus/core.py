@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from shared import subjects, tracing
-from shared.bus import failpoints
+from shared.bus import failpoints, guard
 from shared.bus.connection import Connection
 from shared.clock import wall
 from shared.errors import DsbError, TransportError
@@ -76,6 +76,14 @@ def _meta(msg: Msg) -> Meta:
     return Meta(msg.subject, (msg.headers or {}).get(TRACE, ""))
 
 
+def _refused(msg: Msg) -> bool:
+    """Whether it came by a way that nobody has a right to; then it is logged, and nobody is answered."""
+    why = guard.relayed(msg.headers, msg.reply)
+    if why:
+        get_logger().warning("message_refused", subject=msg.subject, error=why)
+    return bool(why)
+
+
 def _arrived(msg: Msg, meta: Meta) -> None:
     with contextlib.suppress(ValueError):
         if sent := float((msg.headers or {}).get(_SENT, 0)):
@@ -121,6 +129,8 @@ async def serve(
             slots.release()
 
     async def receive(msg: Msg) -> None:
+        if _refused(msg):
+            return
         await slots.acquire()
         task = asyncio.create_task(handle(msg))
         tasks.add(task)
@@ -161,6 +171,8 @@ async def listen(
     """Hear messages in order, one at a time; one that can't be read or handled is logged."""
 
     async def receive(msg: Msg) -> None:
+        if _refused(msg):
+            return
         await failpoints.ahit("bus.receive", msg.subject)
         try:
             await handler(model.from_bytes(msg.data), _meta(msg))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import nats.errors
 from nats.aio.msg import Msg
 
-from shared.bus import core, failpoints
+from shared.bus import core, failpoints, guard
 from shared.bus.connection import Connection
 from shared.bus.jetstream import Stored, failure
 from shared.errors import TransportError
@@ -180,6 +180,9 @@ async def follow(
             while (stored := await feed.next(stop_at_end=stop_at_end)) is not None:
                 await failpoints.ahit("bus.receive", stored.subject)
                 after = stored.seq
+                if why := guard.relayed(stored.headers):
+                    get_logger().warning("message_refused", subject=stored.subject, seq=after, error=why)
+                    continue
                 yield stored
             return
         except _Reset as reason:

@@ -1,6 +1,10 @@
-"""What goes over the wire is measured first: an overflow would close the connection for good.
+"""What goes over the wire is measured first: an overflow would close the connection for good. What comes is looked at.
 
 The client's own check leaves headers out; here they count.
+
+The broker checks who may publish to a subject, but not where an answer is asked to go, nor where a consumer delivers:
+who may read a stream could have the broker itself say what is stored there, on a subject that is another's. Such a
+message shows its origin, in a header or in where it wants its own answer, and is refused by who receives it.
 """
 
 from __future__ import annotations
@@ -9,10 +13,23 @@ from collections.abc import Mapping
 
 from shared.errors import PayloadTooLarge
 
-__all__ = ["check", "header_bytes"]
+__all__ = ["check", "header_bytes", "relayed"]
 
 _RESERVE = 4096
 """Left free below the server's limit, for the subject, the reply inbox and what the server adds."""
+
+
+_INBOX = "_INBOX"
+_ORIGIN = "Nats-Stream"
+
+
+def relayed(headers: Mapping[str, str] | None, reply: str = "") -> str:
+    """Why a message is not its sender's own word, but one that the broker was made to repeat; else empty."""
+    if headers and _ORIGIN in headers:
+        return f"the broker repeats what stands in {headers[_ORIGIN]}"
+    if reply and not reply.startswith(_INBOX):
+        return f"its answer shall go to {reply}, which is no inbox"
+    return ""
 
 
 def header_bytes(headers: Mapping[str, str]) -> int:

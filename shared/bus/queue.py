@@ -18,7 +18,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from shared import subjects, tracing
-from shared.bus import core, failpoints, jetstream
+from shared.bus import core, failpoints, guard, jetstream
 from shared.bus.connection import Connection
 from shared.clock import wall
 from shared.errors import DataError, Overloaded, TransportError
@@ -94,14 +94,20 @@ class Job:
     def __init__(self, conn: Connection, msg: Msg, *, broker_ahead_s: float) -> None:
         self._conn, self._msg = conn, msg
         self.body, self.error = None, ""
-        try:
-            self.body = S2Job.from_bytes(msg.data)
-        except DataError as error:
-            self.error = str(error)
+        if why := guard.relayed(msg.headers):
+            self.error = why
+        else:
+            self._read(msg.data)
         about = msg.metadata
         self.delivered = about.num_delivered
         self.age_s = max(0.0, wall() + broker_ahead_s - about.timestamp.timestamp())
         self.subject, self.trace = msg.subject, (msg.headers or {}).get(core.TRACE, "")
+
+    def _read(self, data: bytes) -> None:
+        try:
+            self.body = S2Job.from_bytes(data)
+        except DataError as error:
+            self.error = str(error)
 
     async def progress(self) -> None:
         """Keep the job for another `ack_wait`; what fails is only logged."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -17,7 +16,7 @@ from bench.streams import ask as ask_stream
 from bench.streams import remove as remove_stream
 from shared.bus import Bus
 from shared.errors import ConfigError
-from shared.messages import Profile, Slow, Status, StreamReport
+from shared.messages import Status, StreamReport
 from shared.routing import policy as routing_policy
 from shared.video.source import shown
 
@@ -39,7 +38,8 @@ def add(
     nats: str,
 ) -> None:
     """Admit a stream and say so."""
-    profile = _profile(config, {"video.fps": fps, "video.resize": resize, **_size(size)}, policy)
+    asked = {"video.fps": fps, "video.resize": resize, "stream.slow": policy, "stream.mode": "live"}
+    profile = read(config, {**asked, **_size(size)}).profile()
     here = Path(url).expanduser()
     uri = str(here.resolve()) if here.exists() else url
     name = _named(name or _from_address(url))
@@ -98,17 +98,6 @@ def ask(name: str, question: str, *, options: list[str], route: str, wait_s: flo
 def _said(raw: str, options: list[str]) -> str:
     place = ord(raw[0]) - 65 if len(raw) == 1 else -1
     return f"{raw} ({options[place]})" if 0 <= place < len(options) else raw
-
-
-def _profile(config: str, settings: dict[str, Any], policy: str | None) -> Profile:
-    profile = read(config, {**settings, "stream.mode": "live"}).profile()
-    if policy is None:
-        return profile
-    try:
-        return profile.model_copy(update={"slow": Slow(policy)})
-    except ValueError:
-        known = ", ".join(slow.value for slow in Slow)
-        raise ConfigError(f"--policy {policy!r} is none: choose one of {known}") from None
 
 
 def _size(size: str) -> dict[str, int]:

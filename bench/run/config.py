@@ -30,6 +30,7 @@ from shared.messages import (
     RecallMode,
     RecallSpec,
     Route,
+    Slow,
     TurnKind,
     VideoSpec,
     WindowSpec,
@@ -189,6 +190,8 @@ class StreamConfig(Section):
     """Wall-clock seconds without any progress after which a question ends as `timeout`."""
     answer_s: Annotated[float, Field(gt=0)] = 30.0
     """Wall-clock seconds that an answer may take in live mode."""
+    slow: Slow = Slow.DROP_OLDEST
+    """What gives way in live mode to who falls behind: `drop-oldest`, `drop-newest`, `downsample` or `block`."""
     seed: int = 0
     """Of the statistics, and of whatever else is drawn."""
 
@@ -234,6 +237,7 @@ class RunConfig(Section):
             recall=self.memory.recall(),
             cache=self.system.streaming_embed_cache,
             credit=self.stream.credit,
+            slow=self.stream.slow,
         )
 
     def ask_rules(self) -> AskRules:
@@ -264,8 +268,14 @@ class RunConfig(Section):
                 "streaming_embed_cache": {key: kept[key] for key in _ROUNDING},
             },
             "memory": {key: value for key, value in whole["memory"].items() if key != "store"},
-            "stream": {key: whole["stream"][key] for key in ("mode", "horizon_s", "tick_s")},
+            "stream": {key: whole["stream"][key] for key in ("mode", "horizon_s", "tick_s")}
+            | ({"slow": whole["stream"]["slow"]} if self._drops_otherwise else {}),
         }
+
+    @property
+    def _drops_otherwise(self) -> bool:
+        """Whether other frames may be missing than by the default: of a live run only."""
+        return self.stream.mode == "live" and self.stream.slow is not Slow.DROP_OLDEST
 
     def override(self, settings: Mapping[str, Any]) -> RunConfig:
         """A copy with settings by dotted key (`stream.mode`); those that are None stay as they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.chaos.backend import Backend, Job
-from bench.chaos.conduct import Reference, conduct, play_plain
+from bench.chaos.conduct import Reference, conduct, play_plain, require
 from bench.chaos.outcome import Outcome, Struck, read_outcome
 from bench.chaos.plan import Fault, Kind, Plan, load_plan
 
@@ -20,4 +20,5 @@ __all__ = [
     "load_plan",
     "play_plain",
     "read_outcome",
+    "require",
 ]

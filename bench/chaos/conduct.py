@@ -19,7 +19,7 @@ from bench.chaos.watch import Watch
 from bench.run.folder import RunFolder
 from shared.errors import ConfigError, DataError
 
-__all__ = ["Reference", "conduct", "play_plain"]
+__all__ = ["Reference", "conduct", "play_plain", "require"]
 
 _LOOK_S = 0.02
 _PROBE_EVERY_S = 0.1
@@ -177,6 +177,13 @@ def _told(course: _Course, began: float) -> Struck:
     )
 
 
+def require(plan: Plan, backend: Backend) -> None:
+    """Raise `ConfigError` for the first fault that can't be had there; the backend need not be started."""
+    for fault in plan.drawn():
+        if refusal := backend.refusal(fault):
+            raise ConfigError(f"{fault}: {refusal}")
+
+
 def play_plain(backend: Backend, job: Job, *, limit_s: float = 600.0) -> Reference:
     """Play without faults; raises `DataError` when the run does not end well."""
     plain = _Conductor(backend, job, (), limit_s=limit_s)
@@ -196,11 +203,8 @@ def conduct(
 
     Raises `ConfigError` before anything is played, when a fault can't be had on this backend.
     """
-    faults = plan.drawn()
-    for fault in faults:
-        if refusal := backend.refusal(fault):
-            raise ConfigError(f"{fault}: {refusal}")
-    conductor = _Conductor(backend, job, faults, limit_s=limit_s)
+    require(plan, backend)
+    conductor = _Conductor(backend, job, plan.drawn(), limit_s=limit_s)
     began = time.monotonic()
     trouble = conductor.play()
     seconds = time.monotonic() - began

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.chaos.backend import Backend
 from bench.chaos.compose import Compose
 from bench.chaos.embedded import Embedded
+from bench.chaos.kubernetes import Kubernetes
 from bench.chaos.plan import BackendName
 from bench.run.config import RunConfig
 
@@ -29,4 +30,6 @@ def open_backend(
     """
     if name == "compose":
         return Compose(folder)
+    if name == "kubernetes":
+        return Kubernetes()
     return Embedded(config, folder, env=env, counts=counts, small_disk=small_disk)

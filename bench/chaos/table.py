@@ -48,10 +48,9 @@ def fault_sheet(outcome: Outcome) -> Sheet:
 
 
 def _notes(outcome: Outcome) -> Iterable[str]:
-    yield (
-        f"{verdict(outcome)}. The run took {outcome.seconds:.1f} s, and {outcome.reference_s:.1f} s without faults "
-        f"({outcome.plan.backend}, {outcome.cores} cores, load {outcome.load:g})."
-    )
+    plain = f", and {outcome.reference_s:.1f} s without faults" if outcome.reference_s else ""
+    where = f"{outcome.plan.backend}, {outcome.cores} cores, load {outcome.load:g}"
+    yield f"{verdict(outcome)}. The run took {outcome.seconds:.1f} s{plain} ({where})."
     for name in ("lost", "doubled", "changed", "violations"):
         items: Sequence[str] = getattr(outcome, name)
         yield from (f"{name}: {item}" for item in items[:_SHOWN])

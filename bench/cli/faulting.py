@@ -11,7 +11,7 @@ from typing import get_args
 
 import typer
 
-from bench.chaos import Job, Kind, Outcome, Plan, Reference, conduct, load_plan, play_plain
+from bench.chaos import Job, Kind, Outcome, Plan, Reference, conduct, load_plan, play_plain, require
 from bench.chaos.campaign import FAST, RECIPE, STALL_S, campaign, write_config
 from bench.chaos.disk import can_mount
 from bench.chaos.opening import open_backend
@@ -27,6 +27,9 @@ from shared.errors import ConfigError
 from shared.logs import setup
 
 __all__ = ["play_plan", "play_random"]
+
+_ELSEWHERE = 16
+"""Samples of the demo set, where the set of the embedded stack can't be seen; that one has fewer."""
 
 
 def play_plan(file: str, *, backend: str, out: str, name: str) -> bool:
@@ -44,6 +47,7 @@ def play_plan(file: str, *, backend: str, out: str, name: str) -> bool:
         backing = open_backend(
             plan.backend, config, Path(scratch), env=plan.env, counts=plan.counts, small_disk=fills
         )
+        require(plan, backing)
         with backing as opened:
             reference = _reference(plan) or play_plain(opened, job._replace(name=f"{name}-reference"))
             outcome = conduct(plan, opened, job, reference)
@@ -61,7 +65,7 @@ def play_random(plans: int, *, seed: int, backend: str, out: str) -> bool:
     setup("error", "console")
     name = _known(backend)
     folder = Path(out or f"runs/chaos-{name}-{seed}")
-    config = load_config(None, {"stream.stall_s": STALL_S})
+    config = load_config(None, {"stream.stall_s": STALL_S, "dataset.max_samples": _ELSEWHERE})
     if name == "embedded":
         data = build(cache_dir() / "chaos", RECIPE)
         config = config.override({"dataset.path": str(data.path)})

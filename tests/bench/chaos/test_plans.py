@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.chaos import Fault, Kind, Plan, load_plan
+from bench.chaos import Backend, Fault, Kind, Plan, load_plan
+from bench.chaos.compose import Compose
 from bench.chaos.draw import catalogue, draw
+from bench.chaos.embedded import Embedded
 from bench.chaos.gaps import GAPS
+from bench.chaos.kubernetes import Kubernetes
+from bench.run.config import load_config
 from shared.errors import ConfigError
 
 
@@ -87,3 +92,28 @@ def test_what_a_backend_refuses_is_not_drawn() -> None:
     for number in range(40):
         plan = draw(number, seed=0, length_s=4.0, possible=lambda fault: fault.kind is Kind.PAUSE, gaps=())
         assert {fault.kind for fault in plan.faults} == {Kind.PAUSE}
+
+
+@pytest.mark.parametrize(
+    ("backend", "fault"),
+    [
+        (Compose(Path()), {"kind": Kind.KILL, "at": "s2.fetched"}),
+        (Compose(Path()), {"kind": Kind.CLOCK_JUMP, "target": "s2", "after_s": 1}),
+        (Compose(Path()), {"kind": Kind.CUT, "target": "s2", "after_s": 1, "abrupt": True}),
+        (Kubernetes(), {"kind": Kind.KILL, "at": "s2.fetched"}),
+        (Kubernetes(), {"kind": Kind.PAUSE, "target": "s1", "after_s": 1}),
+        (Embedded(load_config(None), Path()), {"kind": Kind.DISK_FULL, "target": "nats", "after_s": 1}),
+        (Embedded(load_config(None), Path()), {"kind": Kind.CUT, "target": "s2-1", "after_s": 1}),
+    ],
+)
+def test_a_backend_says_what_it_can_not_do(backend: Backend, fault: dict[str, Any]) -> None:
+    assert backend.refusal(Fault(**fault))
+
+
+@pytest.mark.parametrize("backend", [Compose(Path()), Kubernetes(), Embedded(load_config(None), Path())])
+def test_every_backend_kills_a_service_and_restarts_the_broker(backend: Backend) -> None:
+    for fault in (
+        Fault(kind=Kind.KILL, target="s1", after_s=1),
+        Fault(kind=Kind.BROKER_RESTART, after_records=2),
+    ):
+        assert backend.refusal(fault) == ""

@@ -13,6 +13,7 @@ ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTIO
 RUN useradd --system --uid 10001 --no-create-home --home-dir /tmp dsb \
  && python -m venv /opt/venv \
  && install -d -o dsb /data /runs /models /memory
+LABEL org.opencontainers.image.licenses=MIT org.opencontainers.image.vendor=DualStreamBench
 WORKDIR /src
 COPY constraints.txt pyproject.toml ./
 COPY deploy/requirements.py deploy/
@@ -53,27 +54,36 @@ RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,tar
 FROM with-video AS reader
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
 WORKDIR /tmp
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="dualstreambench/reader" org.opencontainers.image.version=$VERSION
 USER 10001
 CMD ["serve", "reader"]
 
 FROM base AS router
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
 WORKDIR /tmp
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="dualstreambench/router" org.opencontainers.image.version=$VERSION
 USER 10001
 CMD ["serve", "router"]
 
 FROM with-models AS s1
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
 WORKDIR /tmp
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="dualstreambench/s1" org.opencontainers.image.version=$VERSION
 USER 10001
 CMD ["serve", "s1"]
 
 FROM s1 AS s2
+LABEL org.opencontainers.image.title="dualstreambench/s2"
 CMD ["serve", "s2"]
 
 FROM with-memory AS memory
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-deps /dist/*.whl
 WORKDIR /tmp
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="dualstreambench/memory" org.opencontainers.image.version=$VERSION
 USER 10001
 CMD ["serve", "memory"]
 
@@ -82,5 +92,7 @@ RUN --mount=type=bind,from=wheel,source=/dist,target=/dist pip install -q --no-d
 HEALTHCHECK NONE
 # Runs go to ./runs, which is the volume.
 WORKDIR /
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="dualstreambench/bench" org.opencontainers.image.version=$VERSION
 USER 10001
 CMD ["--help"]

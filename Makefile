@@ -12,8 +12,18 @@ ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 COMPOSE ?= docker compose
-COMPOSE_FILE ?= docker-compose.yml
+# What goes beside the plain compose stack, e.g. WITH="edge obs": a file docker-compose.<word>.yml, or a profile.
+WITH ?=
+OVERLAYS := $(foreach word,$(WITH),$(wildcard docker-compose.$(word).yml))
+PROFILES := $(filter obs,$(WITH))
+UNKNOWN := $(strip $(foreach word,$(filter-out obs,$(WITH)),$(if $(wildcard docker-compose.$(word).yml),,$(word))))
+empty :=
+space := $(empty) $(empty)
+COMPOSE_FILE ?= $(subst $(space),:,$(strip docker-compose.yml $(OVERLAYS)))
 export COMPOSE_FILE
+ifneq ($(PROFILES),)
+export COMPOSE_PROFILES := $(subst $(space),$(empty),$(PROFILES))
+endif
 
 # The first of these that is new enough; the constraints were made for 3.11 to 3.13.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
@@ -83,12 +93,13 @@ format: $(READY) ## let ruff mend what it can
 .env:
 	@bash deploy/secrets.sh
 
-up: .env ## the compose stack, built, started and ready (COMPOSE_FILE=docker-compose.yml:docker-compose.edge.yml: without Qdrant)
+up: .env ## the compose stack, built, started and ready (WITH="edge gpu tls nkeys obs": any of them beside it)
+	@if [ -n "$(UNKNOWN)" ]; then echo "make up: no $(UNKNOWN) to go with: choose from edge gpu nkeys obs tls" >&2; exit 2; fi
 	@$(COMPOSE) build
 	@$(COMPOSE) up -d --wait
 
-down: ## stop the compose stack; its volumes stay
-	@$(COMPOSE) down
+down: ## stop the compose stack, whatever it was started with; its volumes stay
+	@$(COMPOSE) --profile '*' down --remove-orphans
 
 train-tiny: $(READY) ## train the two small models again from their seed
 	@$(BIN)/dsb models train-tiny --out tiny-models $(ARGS)

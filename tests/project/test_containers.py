@@ -154,3 +154,66 @@ def test_the_makefile_refuses_an_old_python(tmp_path: Path) -> None:
     assert "dsb needs Python 3.11 or newer" in ended.stderr
     assert "3.10.1" in ended.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("name", ["tls", "nkeys"])
+def test_a_way_of_logging_in_reaches_everybody_who_talks_to_the_broker(name: str) -> None:
+    plain, over = compose()["services"], compose(f"docker-compose.{name}.yml")["services"]
+    users = {
+        service: config["environment"]["DSB_NATS_USER"]
+        for service, config in plain.items()
+        if "DSB_NATS_USER" in config.get("environment", {})
+    }
+    assert set(over) == {"nats", *users}
+    own = "tls/{}.key:" if name == "tls" else "nkeys/{}.seed:"
+    for service, user in users.items():
+        assert any(own.format(user) in volume for volume in over[service]["volumes"])
+        assert not any(
+            own.format(other) in volume for volume in over[service]["volumes"] for other in USERS - {user}
+        )
+
+
+def test_gpus_are_given_to_the_models_alone() -> None:
+    over = compose("docker-compose.gpu.yml")["services"]
+    assert set(over) == {"s1", "s2"}
+    for service in over.values():
+        [device] = service["deploy"]["resources"]["reservations"]["devices"]
+        assert device["capabilities"] == ["gpu"]
+        assert service["environment"] == {"DSB_MODEL__DEVICE": "cuda"}
+
+
+@pytest.mark.parametrize("target", [*SERVICES, "bench"])
+def test_an_image_tells_what_it_is_and_of_which_version(target: str) -> None:
+    text = text_of(target)
+    assert re.findall(r'image\.title="([^"]+)"', text)[-1] == f"dualstreambench/{target}"
+    assert re.search(r"^ARG VERSION=dev\nLABEL .*image\.version=\$VERSION$", text, re.MULTILINE)
+    assert compose()["services"][target]["build"]["args"]["VERSION"] == "${DSB_TAG:-dev}"
+    assert compose()["services"][target]["image"].startswith(f"${{{target.upper()}_IMAGE:-")
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "profiles"),
+    [
+        ("", "docker-compose.yml", ""),
+        ("edge", "docker-compose.yml:docker-compose.edge.yml", ""),
+        ("obs tls", "docker-compose.yml:docker-compose.tls.yml", "obs"),
+    ],
+)
+def test_make_chooses_files_and_profiles_by_name(
+    words: str, files: str, profiles: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "Makefile"
+    script.write_text('include Makefile\nshow:\n\t@echo "$$COMPOSE_FILE|$$COMPOSE_PROFILES"\n')
+    env = {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE")} | {
+        "MAKEFLAGS": ""
+    }
+    said = subprocess.run(
+        ["make", "-s", "-f", str(script), "show", f"WITH={words}"],
+        cwd=ROOT, env=env, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said.strip() == f"{files}|{profiles}"
+
+
+def test_make_refuses_what_it_has_no_file_for() -> None:
+    ended = subprocess.run(["make", "-n", "up", "WITH=gpus"], cwd=ROOT, capture_output=True, text=True)
+    assert "no gpus to go with: choose from" in ended.stdout + ended.stderr

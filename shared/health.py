@@ -116,7 +116,11 @@ def probe(url: str, *, timeout: float = 3.0) -> str:
         with urllib.request.urlopen(url, timeout=timeout):
             return ""
     except urllib.error.HTTPError as error:
-        return error.read().decode(errors="replace").strip() or str(error)
+        # The status alone says that it is not well: what it says more may be slow to come.
+        said = b""
+        with contextlib.suppress(OSError):
+            said = error.read()
+        return said.decode(errors="replace").strip() or str(error)
     except OSError as error:
         return str(error)
 

@@ -33,6 +33,8 @@ __all__ = ["Embedded"]
 
 _ACTIONS: tuple[Action, ...] = ("kill", "pause")
 _PROBE_S = 0.25
+_READY_S = 600.0
+"""A busy machine may take long to load the models."""
 _ON_SMALL_DISK = {"DSB_FRAMES_MAX_BYTES": "64000000"}
 """What a stream may reserve there."""
 _ROOM = 64
@@ -71,7 +73,13 @@ class Embedded:
         try:
             own = {name: self._service_env(name) for name in SERVICES}
             spec = stack_spec(
-                self._config, folder, env=self._env, service_env=own, port=port, counts=self._counts
+                self._config,
+                folder,
+                env=self._env,
+                service_env=own,
+                port=port,
+                counts=self._counts,
+                ready_s=_READY_S,
             )
             self._stack = Stack(spec).start()
         except BaseException:

@@ -14,7 +14,7 @@ def chaos(
     random: Annotated[
         int,
         typer.Option(
-            "--random", min=1, help="No file: so many seeded plans on a small set.", show_default=False
+            "--random", min=0, help="No file: so many seeded plans on a small set.", show_default=False
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the plans of --random.")] = 0,

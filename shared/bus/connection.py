@@ -268,7 +268,8 @@ class Connection:
             ) from error
         except (nats.errors.TimeoutError, TimeoutError) as error:
             within = f" within {timeout:g} s" if timeout else ""
-            hint = f"; the broker said: {self._last_error}" if subject in self._last_error else ""
+            told = subject.lower() in self._last_error.lower()  # the client writes it in small letters
+            hint = f"; the broker said: {self._last_error}" if told else ""
             raise BusTimeout(f"no answer from {subject}{within}{hint}") from error
         except (nats.errors.Error, OSError) as error:
             raise TransportError(

@@ -33,6 +33,8 @@ End = Literal["closed", "idle", "stopped", "fenced", "failed"]
 
 _LOOK_S = 1.0
 _CLOSED_EVERY = 5
+_AGAIN_EVERY = 6 * 3600
+"""Events are kept for a day: so often is a stream that nobody else speaks of announced again."""
 
 
 class Playing:
@@ -173,6 +175,8 @@ class Playing:
                 continue
             if looks % _CLOSED_EVERY == 0 and await self._is_closed():
                 self.end("closed")
+            elif self._open.kept and looks % _AGAIN_EVERY == 0:
+                await self._reports.opened()
             heard = max(self._heard, self._feed.heard if self._feed else 0.0)
             if loop.time() - heard > self._settings.idle_close_s:
                 self.end("idle")

@@ -86,7 +86,9 @@ async def test_a_camera_that_was_cut_goes_on_where_the_clock_is(nats_url: str, v
             await told_without_asking(bench, EventKind.REPORT)
             [end] = await bench.events(EventKind.REPORT)
             assert end.report is not None
-            assert (end.report.reconnects, end.report.frames) == (1, len(frames_of(await bench.records())))
+            assert end.report.reconnects == 1
+            # A frame may be stored just when its reader is told to stop: it does not know of that one.
+            assert len(frames_of(await bench.records())) - end.report.frames in (0, 1)
 
 
 async def test_stream_time_of_a_camera_is_the_clock_s(nats_url: str, video: Path) -> None:

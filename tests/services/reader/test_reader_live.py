@@ -87,6 +87,29 @@ async def test_a_live_stream_that_is_taken_over_goes_on_where_the_clock_is(
             assert all(r.time - started.time > r.t - 0.25 for r in records)
 
 
+async def test_a_stream_older_than_its_events_goes_on_where_its_log_says(
+    nats_url: str, tmp_path: Path
+) -> None:
+    opened = opening(encode(tmp_path / "v.mp4", count=250), mode=Mode.LIVE)
+    async with player(nats_url, opened) as bench:
+
+        async def grown() -> list[FrameRecord] | None:
+            await bench.open()
+            records = await bench.records()
+            return records if len(records) > before else None
+
+        before = 3
+        async with reader(nats_url, "r-first"):
+            first = await until(grown)
+        await bench.bus.purge(subjects.EVENTS, subjects.event(opened.opening, EventKind.STARTED))
+        before = len(first) + 2
+        async with reader(nats_url, "r-second"):
+            records = await until(grown)
+            times = [record.t for record in records]
+            assert times == sorted(set(times))
+            assert await bench.events(EventKind.STARTED) == []
+
+
 async def test_a_missing_live_source_is_an_error_and_never_starts(nats_url: str, tmp_path: Path) -> None:
     async with reader(nats_url), player(nats_url, opening(tmp_path / "no.mp4", mode=Mode.LIVE)) as bench:
         await bench.open()

@@ -18,7 +18,7 @@ from bench.scoring import score_run
 pytestmark = [pytest.mark.k8s, pytest.mark.timeout(900)]
 
 SERVICES = ("memory", "reader", "router", "s1", "s2")
-SAMPLES = ("--max-samples", "48")
+SAMPLES = ("--max-samples", os.environ.get("DSB_E2E_SAMPLES", "48"))
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from bench.run.book import Book
 from bench.run.polling import as_tick, poll, reply, said_yes
 from bench.run.session import Final, Session
 from shared import subjects, tracing
-from shared.errors import NoResponders, TransportError
+from shared.errors import DataError, NoResponders, TransportError
 from shared.logs import get_logger
 from shared.messages import Ask, AskReply, Path, Question, RouteStamp, S1Said, Status
-from shared.routing import First, Routed
+from shared.routing import First, Routed, StreamState, fallback
 
 __all__ = ["Asking", "Emitted", "Over"]
 
@@ -32,6 +32,8 @@ Over = Callable[[], str]
 _UNHEARD_S = 0.3
 _DECIDE_S = 15.0
 """Wall-clock seconds to wait for a decision; the router itself gives a policy less."""
+_NONSENSE = 3
+"""A router that has answered nonsense so often is not asked again about a question."""
 _GROWTH = 1.6
 _LONGEST = 5.0
 """The longest pause between two sendings of an ask, as a multiple of the first."""
@@ -117,15 +119,43 @@ class Asking:
             open=session.opened,
             trace=(root := tracing.root("decision")).trace,
         )
+        strange = 0
         try:
             while not (why := over()):
-                reply = await self._request(session, message, timeout=_DECIDE_S)
+                reply, wrong = await self._sane(session, message)
                 if reply is not None and reply.stamp is not None:
                     return Routed(reply.stamp.paths, reply.stamp, reply.then)
+                strange += bool(wrong)
+                if strange == _NONSENSE:
+                    return self._decided_here(key, f"the router answered nonsense ({wrong})", first)
                 await session.wait_change(_UNHEARD_S)
         finally:
             root.end()
         return why
+
+    async def _sane(self, session: Session, message: Ask) -> tuple[AskReply | None, str]:
+        """The router's decision; else why what it answered is none, empty where it did not answer."""
+        try:
+            reply = await self._request(session, message, timeout=_DECIDE_S)
+        except DataError as error:
+            return None, str(error)
+        if reply is None:
+            return None, ""
+        if reply.stamp is None or not reply.stamp.paths:
+            return None, f"status {reply.status!r}, and no path"
+        if reply.stamp.route != message.route:
+            return None, f"a decision by {reply.stamp.route!r}"
+        return reply, ""
+
+    def _decided_here(self, key: str, why: str, first: First | None) -> Routed:
+        """In the router's place: by the shipped rules, or S1's answer stands where that was to be looked at."""
+        self._log.warning("router_strange", question=key, why=why)
+        before = self.book.route(key)
+        if first is None:
+            item = self.book.item(key)
+            return fallback(before.route, item.question, StreamState(item.ask_s), why)
+        told = {"reason": f"fallback to s1: {why}", "fallback": True}
+        return Routed(self.book.paths(key), before.model_copy(update=told))
 
     async def ask(self, session: Session, key: str, over: Over) -> str:
         """Ask until every path is recorded, or `over()` gives a reason to stop: that is returned."""
@@ -291,7 +321,11 @@ class Asking:
             open=session.opened,
             trace=sending.root.trace,
         )
-        reply = await self._request(session, message)
+        try:
+            reply = await self._request(session, message)
+        except DataError as error:  # as if it had said nothing: it is asked again
+            self._log.warning("router_strange", question=sending.question.key, why=str(error))
+            return ""
         if reply is None:
             return ""
         if reply.status == "accepted":
@@ -300,7 +334,7 @@ class Asking:
         return reply.status
 
     async def _request(self, session: Session, message: Ask, timeout: float | None = None) -> AskReply | None:
-        """The router's reply; null when nobody answered (while a router is being replaced)."""
+        """The router's reply; null when nobody answered (while a router is being replaced). Raises `DataError`."""
         subject = subjects.ask(session.opened.opening)
         try:
             return await session.bus.request(subject, message, AskReply, timeout=timeout, trace=message.trace)

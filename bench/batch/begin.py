@@ -77,6 +77,11 @@ def begin(config: RunConfig, *, clean: bool = False) -> Prepared:
 
 def gone_on_with(folder: RunFolder) -> Prepared:
     """The run of a folder; raises `ConfigError` or `DataError`."""
+    if not folder.manifest().batch and folder.records_path.exists():
+        raise ConfigError(
+            f"{folder.path} was not made by batch, so no batches of it are under way: go on with "
+            f"`dsb run --resume {folder.path}`, or hand a configuration in with `dsb batch submit`"
+        )
     return _go_on(folder, config_of(folder.manifest().settings))
 
 

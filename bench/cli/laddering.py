@@ -13,7 +13,7 @@ import typer
 from bench.cli.playing import read
 from bench.cli.show import Display
 from bench.forms import Form
-from bench.memory import CONDITIONS, Condition, climb, measure, sheets, write_ladder
+from bench.memory import Condition, climb, measure, sheets, write_ladder
 from bench.memory.ladder import chosen
 from bench.report.sheet import write_sheets
 from bench.run.driver import Prepared
@@ -33,8 +33,8 @@ def play_ladder(
     conditions, stop = chosen(only), Stop()
 
     def watch(condition: Condition, prepared: Prepared) -> AbstractContextManager[Listener]:
-        place = CONDITIONS.index(condition) + 1
-        typer.echo(f"condition {place} of {len(CONDITIONS)}, {condition.name}: {condition.says}", err=True)
+        place = conditions.index(condition) + 1
+        typer.echo(f"condition {place} of {len(conditions)}, {condition.name}: {condition.says}", err=True)
         return Display(prepared)
 
     folders = climb(base, folder, conditions=conditions, watch=watch, stop=stop)

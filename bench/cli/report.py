@@ -62,6 +62,12 @@ def page(
     target = out or folders[0].path / "report.html"
     for line in write_report(folders, target, limits=Limits(cases, frames), partial=partial):
         typer.echo(f"no pictures: {line}", err=True)
+    for folder in folders if not partial else ():
+        if (status := folder.manifest().status) != "complete":
+            text = f"{folder.path.name} is {status}, so its scores are withheld"
+            typer.echo(
+                f"{text}: finish it with `dsb run --resume {folder.path}`, or give --partial", err=True
+            )
     typer.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 

@@ -20,6 +20,7 @@ from bench.routing.paired import CostUnit, Paired, paired
 from bench.routing.replay import replay
 from bench.routing.results import results
 from bench.routing.seen import met_before, met_by_runs
+from bench.run.config import config_of
 from bench.run.folder import RunFolder
 from shared.errors import ConfigError
 
@@ -35,6 +36,11 @@ def show_simulation(
 ) -> None:
     """Replay, print, and write the curves."""
     table = _table(run, parts, cost)
+    if also := config_of(RunFolder.open(run).manifest().settings).memory.notes().also:
+        _warn(
+            f"the run remembers what is said (memory.also: {', '.join(also)}), so S2 read answers of both paths: "
+            "a replay is near what a policy would have made, not equal to it"
+        )
     for name in policies:
         _warn(met_before(table, name))
     found = [results(table, replay(table, name)) for name in policies]

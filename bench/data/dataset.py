@@ -34,7 +34,7 @@ FOOT = b"\n]}\n"
 """What stands behind the samples of a file."""
 _HELD = 2_000
 """Samples of a set that are kept parsed; the samples of a bigger one stay in the file."""
-_REMEDY = "make the set with `dsb data synth`, or mend dataset.path"
+_REMEDY = "name an all.json or its folder; `dsb data synth` makes one"
 
 
 class Dataset(NamedTuple):

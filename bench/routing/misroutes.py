@@ -80,7 +80,7 @@ def _misroute(table: Paired, replayed: Replay, place: int) -> Misroute:
         probe=row.key.probe,
         part=row.part,
         task=row.task,
-        question=row.question.text,
+        question=row.asked or row.question.text,
         s1=row.said[0],
         s2=row.said[1],
         score=made.score if made else None,

@@ -71,6 +71,8 @@ class Row(NamedTuple):
     """Rows of earlier turns whose answers this one was told."""
     said: tuple[str, str]
     """What S1 and S2 said."""
+    asked: str = ""
+    """The text that was asked, where it is not the question's own: a slot was filled. Not for policies."""
 
 
 class Paired(NamedTuple):
@@ -99,6 +101,12 @@ class Paired(NamedTuple):
         latency = (self.latency[0][kept], self.latency[1][kept])
         videos = [self.videos[place] for place in places] if self.videos else ()
         return self._replace(rows=rows, outcome=outcome, latency=latency, videos=videos)
+
+
+class _Line(ScoredLine, frozen=True, gc=False):
+    """With the text that was asked, where it is not the sample's."""
+
+    question: str | None = None
 
 
 class Verdicts(NamedTuple):
@@ -189,7 +197,7 @@ def _row(
     key: ItemKey,
     judged: Verdicts,
     asked: _Asked,
-    lines: Mapping[tuple[ItemKey, str], ScoredLine],
+    lines: Mapping[tuple[ItemKey, str], _Line],
     places: Mapping[ItemKey, int],
 ) -> Row:
     one, two = (lines[key, path] for path in _PATHS)
@@ -202,13 +210,14 @@ def _row(
         asked.once,
         tuple(places[earlier] for earlier in asked.before if earlier in places),
         (one.choice or one.raw, two.choice or two.raw),
+        two.question or one.question or "",
     )
 
 
-def _finals(folder: RunFolder) -> dict[tuple[ItemKey, str], ScoredLine]:
+def _finals(folder: RunFolder) -> dict[tuple[ItemKey, str], _Line]:
     """The final of each question and path, by the highest attempt."""
-    found: dict[tuple[ItemKey, str], ScoredLine] = {}
-    for line in counted_lines(folder.records_path, ScoredLine):
+    found: dict[tuple[ItemKey, str], _Line] = {}
+    for line in counted_lines(folder.records_path, _Line):
         if line.kind == "final":
             found.setdefault((ItemKey(line.sample, line.turn, line.probe), line.path), line)
     return found

@@ -60,6 +60,11 @@ def rerun(source: RunFolder, route: str, target: FilePath, *, nats: str = "") ->
     if (target / "records.jsonl").exists():
         raise ConfigError(f"{target} already holds a run: choose another --name")
     config = config_of(manifest.settings)
+    if also := config.memory.notes().also:
+        raise ConfigError(
+            f"{source.path} remembers what is said (memory.also: {', '.join(also)}), so what it lacks can't be asked "
+            f"alone: play it with `dsb run … --route {route}`"
+        )
     plays = plan(source.dataset(), config.ask_rules())
     held = effective(source.records())
     found = wanted(config, plays, held, route)

@@ -14,7 +14,7 @@ from shared.errors import ConfigError
 if TYPE_CHECKING:
     from shared.memory import Encoder
 
-__all__ = ["fitted_on", "kind_of_file", "read_policy", "shared_encoder"]
+__all__ = ["fitted_on", "kind_of_file", "read_policy", "shared_encoder", "why_unread"]
 
 M = TypeVar("M", bound=BaseModel)
 _REMEDY = "`dsb route train` writes such files"
@@ -55,9 +55,16 @@ def shared_encoder(name: str) -> Encoder:
     return _encoders[name]
 
 
+def why_unread(error: Exception) -> str:
+    """Why a file can't be read, in words: neither numbers of the system's nor the path a second time."""
+    if isinstance(error, FileNotFoundError):
+        return "is not there"
+    said = (error.strerror or type(error).__name__).lower() if isinstance(error, OSError) else str(error)
+    return f"can't be read ({' '.join(said.split())[:160]})"
+
+
 def _json(path: str | FilePath) -> Any:
     try:
         return json.loads(FilePath(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        why = " ".join(str(error).split())[:160]
-        raise ConfigError(f"policy file {path}: can't be read ({why}); {_REMEDY}") from error
+        raise ConfigError(f"policy file {path}: {why_unread(error)}; {_REMEDY}") from error

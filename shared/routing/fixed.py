@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ConfigError
 from shared.messages import Path, Question
+from shared.routing.files import why_unread
 from shared.routing.policy import Decision, StreamState
 
 __all__ = ["Fixed", "Pin", "PinFile", "Pinned", "Random", "load_pins"]
@@ -84,5 +85,6 @@ def load_pins(path: str | FilePath) -> Pinned:
     try:
         return Pinned(PinFile.model_validate(json.loads(FilePath(path).read_text("utf-8"))))
     except (OSError, ValueError, ValidationError) as error:
-        why = " ".join(str(error).split())[:160]
-        raise ConfigError(f"decisions file {path}: {why}; `dsb route rerun` writes such files") from error
+        raise ConfigError(
+            f"decisions file {path}: {why_unread(error)}; `dsb route rerun` writes such files"
+        ) from error

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import ConfigError
 from shared.messages import Form, Path, Question
+from shared.routing.files import why_unread
 from shared.routing.policy import Decision, StreamState
 
 __all__ = ["RulePolicy", "RuleSet", "load_rules", "shipped_rules"]
@@ -88,9 +89,7 @@ def load_rules(path: str | FilePath) -> RuleSet:
     try:
         text = FilePath(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"rules file {path}: can't be read ({error}): name an existing TOML file"
-        ) from error
+        raise ConfigError(f"rules file {path}: {why_unread(error)}: name an existing TOML file") from error
     return _parse(text, str(path))
 
 

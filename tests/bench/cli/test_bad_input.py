@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bench_kit import run_folder
 from tiny_llava import save
 
 from bench.cli import main
+from bench.data import load_dataset
 from bench.data.synth import Recipe, build
 from bench.run.folder import RunFolder
 
@@ -70,6 +72,29 @@ def test_a_configuration_that_is_not_there(mistake: Dsb) -> None:
 
 def test_an_unknown_route_is_named_with_the_nearest_known_one(mistake: Dsb) -> None:
     assert "force-s1" in mistake("run", "demo", "--route", "force-1")
+
+
+def test_a_policys_file_that_is_not_there_is_told_in_words(mistake: Dsb) -> None:
+    for route in ("rule:no.toml", "learned:no.toml", "pinned:no.toml"):
+        line = mistake("run", "demo", "--route", route)
+        assert "no.toml: is not there" in line or "no.toml is not there" in line
+        assert "Errno" not in line
+
+
+def test_a_folder_without_a_data_set_is_told_without_a_runs_settings(mistake: Dsb, tmp_path: Path) -> None:
+    line = mistake("data", "info", tmp_path)
+    assert "all.json" in line
+    assert "dataset.path" not in line
+
+
+def test_batches_of_a_run_that_was_played_are_not_looked_for(
+    mistake: Dsb, data: Path, tmp_path: Path
+) -> None:
+    folder = run_folder(tmp_path / "played", load_dataset(data))
+    folder.records_path.touch()
+    line = mistake("batch", "status", folder.path)
+    assert "was not made by batch" in line
+    assert f"dsb run --resume {folder.path}" in line
 
 
 def test_a_data_set_that_is_no_json(mistake: Dsb, tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_a_run_that_is_not_complete_is_no_ground_to_build_on(both: RunFolder, tm
         rerun(both, "rule", tmp_path / "ruled")
 
 
+def test_what_remembers_its_answers_is_played_whole(both: RunFolder, tmp_path: FilePath) -> None:
+    manifest = both.manifest()
+    settings = load_config(None, {"memory.also": ["answer"]}).masked()
+    both.write_manifest(manifest.model_copy(update={"settings": settings}))
+    with pytest.raises(ConfigError, match="dsb run … --route rule"):
+        rerun(both, "rule", tmp_path / "ruled")
+
+
 def _only(records: list[Record], path: Path) -> list[Record]:
     return [record for record in records if record.path is path]
 

@@ -8,7 +8,9 @@ import pytest
 from routing_kit import paired_run
 
 from bench.cli.routing import show_comparison, show_simulation
+from bench.routing.misroutes import misroutes
 from bench.routing.paired import CostUnit, paired
+from bench.routing.replay import replay
 from bench.routing.seen import met_before
 from bench.routing.train import fit_semantic
 from bench.run.config import load_config
@@ -61,3 +63,16 @@ def test_runs_that_are_compared_are_asked_by_what_they_were_routed(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.startswith(f"warning: run: {route} was fitted on 2 of these 3 videos") for line in lines)
+
+
+def test_a_question_whose_slot_was_filled_is_shown_as_it_was_asked(tmp_path: Path) -> None:
+    folder = paired_run(tmp_path / "slots", [(0, 1), (1, 1)])
+    filled = [
+        record.model_copy(update={"question": "Where was the star?"}) if record.sample == "q0" else record
+        for record in folder.records()
+    ]
+    folder.records_path.write_bytes(b"".join(record.to_line() for record in filled))
+    table = paired(folder, unit=CostUnit.CALLS)
+    [one] = misroutes(table, replay(table, "force-s1")).missed
+    assert one.question == "Where was the star?"
+    assert table.rows[0].question.text != one.question

@@ -39,7 +39,12 @@ def stack(kit: Kit) -> Iterator[Stack]:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings"), [("everything", EVERYTHING), ("oracle", {**SOME, "memory__source": "oracle"})]
+    ("name", "settings"),
+    [
+        ("everything", EVERYTHING),
+        ("oracle", {**SOME, "memory__source": "oracle"}),
+        ("random-weights", {**SOME, "memory__source": "random-weights"}),
+    ],
 )
 def test_the_stack_remembers_as_offline_does(
     kit: Kit, stack: Stack, name: str, settings: dict[str, Any]
@@ -50,7 +55,7 @@ def test_the_stack_remembers_as_offline_does(
     assert any(record.notes for record in records)
     if name == "oracle":
         assert {record.gold_door for record in records} == {"evidence"}
-    else:
+    elif name == "everything":
         # Off the grid of the window, and not the newest: notes led there.
         assert any(index % 5 for record in records for index in record.frames_idx[:-1])
 

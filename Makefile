@@ -29,7 +29,7 @@ endif
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help venv demo test lint types format e2e e2e-k8s faults chaos up down train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
+.PHONY: help venv demo test lint types format e2e e2e-k8s faults chaos up down sbom train-tiny bench-overhead bench-cache bench-data bench-score bench-tiny bench-replay bench-throughput bench-streams bench-maxfps bench-interference soak soak-s1 bench-memory clean
 
 help: ## list the targets
 	@echo "usage: make TARGET [PYTHON=python3.12] [TORCH_INDEX=URL] [ARGS='…']"
@@ -100,6 +100,9 @@ up: .env ## the compose stack, built, started and ready (WITH="edge gpu tls nkey
 
 down: ## stop the compose stack, whatever it was started with; its volumes stay
 	@$(COMPOSE) --profile '*' down --remove-orphans
+
+sbom: $(READY) ## what is in each image: its Python packages as CycloneDX JSON, in sbom/
+	@$(BIN)/python deploy/sbom.py --out sbom $(ARGS)
 
 train-tiny: $(READY) ## train the two small models again from their seed
 	@$(BIN)/dsb models train-tiny --out tiny-models $(ARGS)

@@ -36,6 +36,7 @@ CASES = {
     "watched": "monitoring.serviceMonitor.enabled=true,networkPolicy.monitoring[0].namespaceSelector.matchLabels.a=b",
     "bare": "networkPolicy.enabled=false,podDisruptionBudget.enabled=false,serviceAccount.create=false,"
     "storage.data.enabled=false,storage.runs.enabled=false,storage.notes.enabled=false,nats.persistence.enabled=false",
+    "tls": "credentials.tlsSecret=dsb-tls,bench.enabled=true",
     "kept": "storage.runs.keep=true,nats.persistence.keep=true",
     "claims": "storage.data.existingClaim=videos,storage.models.existingClaim=models,bench.enabled=true",
 }

@@ -29,7 +29,7 @@ app.kubernetes.io/component: {{ . }}
 
 {{- define "dsb.natsUrl" -}}
 {{- if .Values.nats.enabled -}}
-nats://{{ include "dsb.name" . }}-nats:4222
+{{ ternary "tls" "nats" (ne .Values.credentials.tlsSecret "") }}://{{ include "dsb.name" . }}-nats:4222
 {{- else -}}
 {{ required "nats.enabled is false: give external.natsUrl" .Values.external.natsUrl }}
 {{- end -}}
@@ -62,6 +62,31 @@ http://{{ include "dsb.name" . }}-qdrant:6333
     secretKeyRef:
       name: {{ include "dsb.secret" .root }}
       key: NATS_PW_{{ upper .user }}
+{{- if .root.Values.credentials.tlsSecret }}
+- {name: DSB_NATS_TLS_CA, value: /etc/dsb/ca.pem}
+- {name: DSB_NATS_TLS_CERT, value: /etc/dsb/own.pem}
+- {name: DSB_NATS_TLS_KEY, value: /etc/dsb/own.key}
+{{- end }}
+{{- end -}}
+
+{{/* Certificates of `user`: of the Secret that holds everybody's, a pod sees its own. Empty without TLS. */}}
+{{- define "dsb.tlsMount" -}}
+{{- if .Values.credentials.tlsSecret }}
+- {name: tls, mountPath: /etc/dsb, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "dsb.tlsVolume" -}}
+{{- if .root.Values.credentials.tlsSecret }}
+- name: tls
+  secret:
+    secretName: {{ .root.Values.credentials.tlsSecret }}
+    defaultMode: 288
+    items:
+      - {key: ca.pem, path: ca.pem}
+      - {key: {{ .user }}.pem, path: own.pem}
+      - {key: {{ .user }}.key, path: own.key}
+{{- end }}
 {{- end -}}
 
 {{- define "dsb.podSecurity" -}}

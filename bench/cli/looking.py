@@ -15,7 +15,7 @@ from shared.errors import TransportError
 from shared.logs import setup
 from shared.settings import BusSettings, load
 
-__all__ = ["settings", "shortened", "show_overview", "with_bus"]
+__all__ = ["lines", "settings", "shortened", "show_overview", "with_bus"]
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def show_overview(nats: str, wait_s: float, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(seen.plain(), indent=2))
     elif seen.workers:
-        for line in _lines(seen):
+        for line in lines(seen):
             typer.echo(line)
     else:
         typer.echo("no service answers: start the stack with `dsb up`")
@@ -63,7 +63,8 @@ def show_overview(nats: str, wait_s: float, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _lines(seen: Overview) -> list[str]:
+def lines(seen: Overview) -> list[str]:
+    """An overview for people, in lines of at most 80 columns."""
     workers = [
         (
             one.service,
@@ -74,21 +75,21 @@ def _lines(seen: Overview) -> list[str]:
         )
         for one in seen.workers
     ]
-    lines = _table(("SERVICE", "WORKER", "VERSION", "USED", "ABOUT"), workers)
+    told = _table(("SERVICE", "WORKER", "VERSION", "USED", "ABOUT"), workers)
     if seen.streams:
         held = [
             (one.opening, one.reader or "-", one.owner or "-", str(one.owner_epoch or "-"))
             for one in seen.streams
         ]
-        lines += ["", *_table(("STREAM", "READER", "OWNER", "EPOCH"), held)]
+        told += ["", *_table(("STREAM", "READER", "OWNER", "EPOCH"), held)]
     queue = seen.queue
-    lines += [
+    told += [
         "",
         f"S2 queue: {queue.waiting} waiting, {queue.in_work} in work, {queue.pulls} free workers ask for more",
     ]
     if seen.dead_letters:
-        lines.append(f"dead letters: {seen.dead_letters} (dsb dlq list)")
-    return lines
+        told.append(f"dead letters: {seen.dead_letters} (dsb dlq list)")
+    return told
 
 
 def _about(about: dict[str, object]) -> str:

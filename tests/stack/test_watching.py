@@ -81,7 +81,8 @@ def watched(kit: Kit) -> Iterator[Watched]:
         "DSB_WATCH_S": "0.3",
     }
     data = kit.altered("poisoned_once", lambda number, text: f"{text} POISON" if number == 0 else text)
-    with kit.stack("watched", env=env, ready_s=600.0) as stack:
+    own = {"s2": {"DSB_SLOTS": "1"}}  # what is in hand beside a poison question would die with it
+    with kit.stack("watched", env=env, service_env=own, ready_s=600.0) as stack:
         folder = kit.run("watched", nats=stack.url, dataset__path=data)
         yield Watched(stack, folder, poison)
 

@@ -37,7 +37,7 @@ def tell_maxfps(
         found = max_fps(
             folder, streams=streams, seconds=seconds, most=most, limit=limit, notes=notes, kept=kept
         )
-    title = f"{found['max_fps']} frames/s are sustained by {streams} streams, {_notes(notes)}"
+    title = f"MaxFPS = {found['max_fps']} frames/s of each of {streams} live streams, {_notes(notes)}"
     title += f", of {most} at most" if found["max_fps"] == most else ""
     tell("maxfps", [trials_sheet(title, found["trials"])], found, begun)
     _draw(plot, plots.trials_plot(found["trials"], "fps"))

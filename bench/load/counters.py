@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.run.embedded import Stack
 from shared.service import SERVICES
 
-__all__ = ["Counted", "counted", "drops", "troubles"]
+__all__ = ["Counted", "counted", "drops", "owned", "troubles"]
 
 _TROUBLES = {
     "bus_reconnects": "reconnects",
@@ -33,22 +36,29 @@ class Counted(NamedTuple):
 
 def counted(stack: Stack) -> Counter[Counted]:
     """Every counter of the project, now; blocks."""
-    from prometheus_client.parser import text_string_to_metric_families
-
     found: Counter[Counted] = Counter()
     for service in SERVICES:
-        for url in stack.pages(service):
-            with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
-                text = page.read().decode()
-            for family in text_string_to_metric_families(text):
-                if family.type != "counter" or not family.name.startswith("dsb_"):
-                    continue
-                name = family.name.removeprefix("dsb_").removesuffix("_total")
-                for sample in family.samples:
-                    if sample.name.endswith("_total"):
-                        labels = tuple(sorted(sample.labels.items()))
-                        found[Counted(service, name, labels)] += round(sample.value)
+        for family in _families(stack, service):
+            if family.type != "counter" or not family.name.startswith("dsb_"):
+                continue
+            name = family.name.removeprefix("dsb_").removesuffix("_total")
+            for sample in family.samples:
+                if sample.name.endswith("_total"):
+                    labels = tuple(sorted(sample.labels.items()))
+                    found[Counted(service, name, labels)] += round(sample.value)
     return found
+
+
+def owned(stack: Stack) -> int:
+    """Streams that S1 workers own now; blocks."""
+    families = [family for family in _families(stack, "s1") if family.name == "dsb_s1_owned"]
+    return round(sum(sample.value for family in families for sample in family.samples))
+
+
+def _families(stack: Stack, service: str) -> Iterator[Metric]:
+    for url in stack.pages(service):
+        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
+            yield from text_string_to_metric_families(page.read().decode())
 
 
 def drops(before: Mapping[Counted, int], after: Mapping[Counted, int]) -> dict[str, int]:

@@ -6,13 +6,16 @@ the target, every question is answered, and S1 has encoded what was due: nothing
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from bench.load.counters import owned
 from bench.load.crowd import Crowd
 from bench.load.kept import Kept
+from bench.load.livestream import PATIENCE_S
 from bench.load.search import highest
 from bench.load.trial import trial
 from bench.run.embedded import Stack, StackSpec
@@ -143,6 +146,10 @@ class _Trials:
     def _measure(self, crowd: Crowd, streams: int) -> dict[str, Any]:
         if self._stack is None:
             self._stack = Stack(self._spec).start()
+        # The streams of the trial before are let go of one by one; until then their slots are taken.
+        deadline = time.monotonic() + PATIENCE_S
+        while owned(self._stack) and time.monotonic() < deadline:
+            time.sleep(0.1)
         try:
             return trial(self._stack, self._spec.folder, crowd, wanted=streams, seconds=self._seconds)
         except TransportError as error:  # a stack under too much load says nothing in time

@@ -68,6 +68,7 @@ def retry(
     number: Number,
     nats: Nats = "",
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the new answer.")] = 0.0,
+    blind: Annotated[bool, typer.Option("--blind", help="Also when no frame of its stream is left.")] = False,
 ) -> None:
     """Put a question back to be answered: the error in its place goes, and exactly one answer comes.
 
@@ -78,7 +79,7 @@ def retry(
 
     async def work(bus: Bus) -> list[str]:
         kept = await again.find(bus, number)
-        said = [await again.retry(bus, number)]
+        said = [await again.retry(bus, number, blind=blind)]
         if wait:
             answer = await again.outcome(bus, kept, within_s=wait)
             raw = answer.draft.raw if answer and answer.draft else ""

@@ -38,16 +38,17 @@ async def drop(bus: Bus, number: int) -> None:
     await bus.delete(subjects.DLQ, number)
 
 
-async def retry(bus: Bus, number: int) -> str:
+async def retry(bus: Bus, number: int, *, blind: bool = False) -> str:
     """Put a letter's question back, and remove the letter; says what was done.
 
-    Raises `ConfigError`, and leaves all as it is, where that can't be: it was never readable, or its time is over.
+    Raises `ConfigError`, and leaves all as it is, where that can't be: it was never readable, its time is over,
+    or (unless `blind`) no frame of its stream is left.
     """
     kept = await find(bus, number)
     letter = kept.letter
     try:
         if letter.service == "s2":
-            said = await _to_s2(bus, S2Job.model_validate(letter.body))
+            said = await _to_s2(bus, S2Job.model_validate(letter.body), blind=blind)
         elif letter.service == "s1":
             said = await _to_s1(bus, S1Ask.model_validate(letter.body))
         else:
@@ -74,19 +75,26 @@ async def outcome(bus: Bus, kept: Kept, *, within_s: float) -> Answer | None:
         await asyncio.sleep(_POLL_S)
 
 
-async def _to_s2(bus: Bus, job: S2Job) -> str:
+async def _to_s2(bus: Bus, job: S2Job, *, blind: bool) -> str:
     question = job.question
     n = "final" if job.tick is None else str(job.tick)
+    if not blind and await _frames_gone(bus, job):
+        raise ConfigError(
+            f"stream {question.opening} is closed and its frames are gone: the answer would be blind; "
+            "drop the letter, or say --blind"
+        )
     if not await _taken_back(bus, question.opening, question.key, Path.S2, n):
         return "answered meanwhile: the letter is dropped"
     # Another attempt is another message: the broker would take the same one for a repetition.
     await bus.enqueue(job.model_copy(update={"attempt": job.attempt + 1}))
-    gone = (
-        "; its stream is closed, S2 sees what its log still holds"
-        if await _closed(bus, question.opening)
-        else ""
-    )
-    return f"queued for S2 again{gone}"
+    return "queued for S2 again"
+
+
+async def _frames_gone(bus: Bus, job: S2Job) -> bool:
+    live, opening = job.profile.live, job.question.opening
+    if not await _closed(bus, opening):
+        return False
+    return await bus.last(subjects.frames_stream(live=live), subjects.frames(opening, live=live)) is None
 
 
 async def _to_s1(bus: Bus, ask: S1Ask) -> str:

@@ -152,8 +152,9 @@ async def test_a_dead_letter_is_shown_and_put_back_and_answered_exactly_once(wat
         watched.folder, next(r.sample for r in watched.folder.records() if r.key == letter["key"]), "s2"
     )
     assert bad.status == "error"
+    assert "--blind" in watched.said("dlq", "retry", str(letter["id"]), code=2)
     watched.poison.unlink()
-    said = await asyncio.to_thread(watched.said, "dlq", "retry", str(letter["id"]), "--wait", "30")
+    said = await asyncio.to_thread(watched.said, "dlq", "retry", str(letter["id"]), "--blind", "--wait", "30")
     assert "queued for S2 again" in said
     assert "\nok: " in said
     async with connected(watched.stack.url) as bus:

@@ -116,6 +116,16 @@ async def test_a_question_of_s1_needs_its_stream_to_play(nats_url: str) -> None:
             await again.retry(bus, kept.id)
 
 
+async def test_a_closed_stream_without_frames_would_make_the_answer_blind(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        kept = await dead(bus, job(opening := fresh_opening()))
+        await bus.publish_event(Event(opening=opening, kind=EventKind.CLOSED))
+        with pytest.raises(ConfigError, match="--blind"):
+            await again.retry(bus, kept.id)
+        assert "queued" in await again.retry(bus, kept.id, blind=True)
+        assert await worked_on(bus, opening) == 1
+
+
 async def test_a_letter_that_cannot_be_read_stands_in_the_list_as_one(nats_url: str) -> None:
     async with connected(nats_url) as bus:
         number = await bus.append(subjects.dlq("s2"), b"\xc1")

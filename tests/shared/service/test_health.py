@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import urllib.error
 import urllib.request
@@ -91,6 +92,19 @@ def test_no_more_connections_are_held_than_there_is_room_for(
         with socket.create_connection(("127.0.0.1", server.port)) as more:
             more.settimeout(20)
             assert more.recv(1) == b""
+
+
+@pytest.mark.parametrize("flood", [b"X: 1\r\n" * 1000, b"X: " + b"x" * 100_000 + b"\r\n"])
+def test_a_flood_of_headers_is_refused(server: HealthServer, flood: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as line:
+        line.settimeout(20)
+        line.sendall(b"GET /livez HTTP/1.1\r\n" + flood + b"\r\n")
+        said = b""
+        with contextlib.suppress(ConnectionResetError):
+            while more := line.recv(4096):
+                said += more
+    assert b" 200 " not in said
+    assert probe(url(server, "/livez")) == ""
 
 
 def test_a_taken_port_is_one_clear_line(server: HealthServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from bench.run.session import close_opening
 from bench.streams import View, add, ask, find, remove, views
 from shared import subjects
 from shared.bus import Bus, discover
-from shared.errors import ConfigError, DataError, Overloaded, VideoError
+from shared.errors import ConfigError, DataError, NoResponders, Overloaded, VideoError
 from shared.messages import Mode, Open, OpenReply, Profile, Slow, Status, VideoSpec
 from shared.messages import Path as Way
 
@@ -107,13 +108,23 @@ async def test_what_can_t_be_admitted_leaves_nothing_open(stack: Stack) -> None:
             await add(bus, BARS, name="three", profile=LIVE, wait_s=90)
         # As a run does; the reader's third slot is taken by it, and S1 has none for it.
         run = Open(opening="run_0_0", run="run", uri=BARS, profile=LIVE)
-        assert (await bus.request(subjects.reader_ctl("open"), run, OpenReply)).accepted
+        await _opened(bus, run)
         with pytest.raises(
             Overloaded, match=r"every reader is full: 3 of 3 slots in 1 process are taken; .*DSB_SLOTS"
         ):
             await add(bus, BARS, name="three", profile=LIVE, wait_s=90)
         await close_opening(bus, run.opening)
         assert [view.stream.name for view in await views(bus)] == ["one", "two"]
+
+
+async def _opened(bus: Bus, run: Open) -> None:
+    """Ask until a reader has a slot: that of a refused stream is free a moment later."""
+    for _ in range(100):
+        with contextlib.suppress(NoResponders):
+            assert (await bus.request(subjects.reader_ctl("open"), run, OpenReply)).accepted
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("no slot became free")
 
 
 async def _all_free(bus: Bus, stack: Stack) -> None:

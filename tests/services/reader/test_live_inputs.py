@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reader_kit import Player, frames_of, opening, player, reader, until
@@ -17,7 +18,7 @@ from shared.video import frames, probe
 
 pytestmark = pytest.mark.nats
 
-QUICK = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2}
+QUICK: dict[str, Any] = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2}
 LAVFI = "webcam:lavfi:testsrc=size=64x48:rate=10"
 
 
@@ -27,7 +28,7 @@ def video(tmp_path: Path) -> Path:
     return encode(tmp_path / "v.mp4", options={"bf": "0"})
 
 
-def live(uri: object, **more: object) -> Open:
+def live(uri: object, **more: Any) -> Open:
     return opening(uri, fps=5, mode=Mode.LIVE, **more)
 
 

@@ -1,6 +1,6 @@
 """Notes of what is said: a user's turn, an answer, what the system says by itself (`memory.also`, docs/memory.md).
 
-The bench asks and hears, so it writes them. A turn is known from the first microsecond behind it: no question finds
+The bench asks and hears, so it writes them. A turn is known some microseconds behind it: no question finds
 itself, and none of the same instant finds another's answer, so that a capacity run and an offline one agree. Where gold
 left the bench (`gold_door`) nothing is written.
 """
@@ -24,8 +24,10 @@ from shared.retry import persist
 
 __all__ = ["TurnWriter", "Turns"]
 
-_AFTER_S = 1e-6
-"""Stream times are whole microseconds."""
+_MICRO_S = 1e-6
+"""Stream times are whole microseconds; so far behind each other lie the turns of one instant, since memory orders notes
+of equal time by ids, which are other ones in each run."""
+_ORDER: tuple[TurnKind, ...] = ("user", "answer", "event")
 _TICKS = 100_000
 """Looks that a question may have: its notes are numbered in a block of so many a path."""
 _LONGEST = 300
@@ -77,7 +79,8 @@ class Turns:
         if kind not in self._kinds or (kind, seq) in self._known:
             return
         self._known.add((kind, seq))
-        at = round(t + _AFTER_S, 6)
+        place = (self._places[key] * len(_ORDER) + _ORDER.index(kind)) * len(Path) + (path is not Path.S1)
+        at = round(t + (1 + place) * _MICRO_S, 6)
         told = {"opening": self._opened.opening, "run": self._opened.run}
         self._fresh.append(Note(**told, kind=kind, seq=seq, t_start=at, t_end=at, text=text))
 

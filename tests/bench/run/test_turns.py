@@ -39,8 +39,8 @@ def test_a_question_an_answer_and_an_event_become_notes_that_are_known_behind_th
     notes = of_everything(turns())
     assert [(note.kind, note.t_end, note.opening, note.run) for note in notes] == [
         ("user", 10.500001, "r_0_1", "r"),
-        ("answer", 10.500001, "r_0_1", "r"),
-        ("event", 13.500001, "r_0_1", "r"),
+        ("answer", 10.500004, "r_0_1", "r"),
+        ("event", 13.500006, "r_0_1", "r"),
     ]
     assert notes[0].text == 'The user asked: "What colour is it?"'
     assert notes[1].text == 'Asked "What colour is it?", the system answered: green'
@@ -49,7 +49,7 @@ def test_a_question_an_answer_and_an_event_become_notes_that_are_known_behind_th
 def test_a_live_answer_is_known_once_it_was_given() -> None:
     made = turns(["answer"])
     made.recorded(answered(ITEM, "B", t_emit=12.25))
-    assert [note.t_end for note in made.take()] == [12.250001]
+    assert [note.t_end for note in made.take()] == [12.250003]
 
 
 @pytest.mark.parametrize("also", [(), ("user",), ("event", "answer")])

@@ -47,6 +47,7 @@ ELSEWHERE = {
 """Metrics of what does not happen in a run of questions on files; where it is made to happen instead."""
 IDLE = {
     "dsb_jobs_waiting",
+    "dsb_dead_letters_stored",
     "dsb_jobs_in_work",
     "dsb_s2_busy",
     "dsb_s1_owned",

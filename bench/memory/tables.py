@@ -33,7 +33,7 @@ _COLUMNS = (
 
 def sheets(ladder: Ladder) -> list[Sheet]:
     """The tables; shares in per cent, intervals of 95 % by video."""
-    return [_ladder(ladder), _ages(ladder)]
+    return [_ladder(ladder), *([_ages(ladder)] if any(rung.by_age for rung in ladder.rungs) else [])]
 
 
 def ladder_dots(ladder: Ladder) -> list[Dot]:
@@ -97,7 +97,7 @@ def _ladder(ladder: Ladder) -> Sheet:
 
 def _too_few(ladder: Ladder) -> str:
     """Why there are no intervals; empty where there are some."""
-    videos = max((rung.reasoning.clusters for rung in ladder.rungs if rung.reasoning), default=0)
+    videos = max((max(rung.reasoning.clusters, rung.realtime.clusters) for rung in ladder.rungs), default=0)
     if videos >= FEW_VIDEOS or not videos:
         return ""
     of = "1 video is" if videos == 1 else f"{videos} videos are"

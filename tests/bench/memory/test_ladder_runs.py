@@ -68,7 +68,7 @@ def test_the_command_plays_measures_and_prints(
     assert play_ladder(str(config), {}, out=str(out), only=["wrong-video"], as_json=False)
     printed = capsys.readouterr()
     assert "wrong-video" in printed.out
-    assert "too few for intervals" in printed.out
+    assert "too few for intervals" in " ".join(printed.out.split())
     assert "[" not in printed.out.partition("Answers of S2")[0]
     assert "Not played: short, long, both, oracle, shuffled, random-weights, last-frames." in printed.out
     assert "condition 2 of 2, wrong-video" in printed.err

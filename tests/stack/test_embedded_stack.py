@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -35,8 +36,9 @@ def test_up_serves_until_it_is_interrupted(kit: Kit) -> None:
     assert process.stdout is not None
     lines = iter(process.stdout.readline, "")
     url = next(found[0] for line in lines if (found := re.search(r"nats://[\d.:]+", line)))
-    seen, _ = dsb("ps", "--nats", url, "--wait", "2").communicate(timeout=60)
-    assert {line.split()[0] for line in seen.splitlines()} == {"reader", "s1", "s2", "router", "memory"}
+    seen, _ = dsb("ps", "--nats", url, "--wait", "2", "--json").communicate(timeout=60)
+    services = {worker["service"] for worker in json.loads(seen)["workers"]}
+    assert services == {"reader", "s1", "s2", "router", "memory"}
     started = children(process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -91,8 +91,10 @@ def to_the_end(run: BatchRun, *, most: int = 12) -> None:
 
 
 def kept(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """What a run by batch and an offline one must agree in: all but timings and prices."""
+    """What a run by batch and an offline one must agree in: all but timings, prices, and what came first."""
     found = [strip_timings(record) for record in records]
     for item in found:
         del item["usage"]["cost_usd"]
-    return found
+    return sorted(
+        found, key=lambda one: (one["key"], one["path"], one["kind"], one.get("tick", 0), one["probe"])
+    )

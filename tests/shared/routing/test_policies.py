@@ -173,7 +173,7 @@ def test_the_llm_policy_goes_by_the_probability_of_slow() -> None:
         ("random@0.5:x", "no number"),
         ("force-s1@0.5", "takes no number"),
         ("both:x", "takes no argument"),
-        ("rule:/nowhere/rules.toml", "can't be read"),
+        ("rule:/nowhere/rules.toml", "is not there"),
         ("pinned:/nowhere.json", "dsb route rerun"),
         ("a b", "NAME@NUMBER"),
     ],

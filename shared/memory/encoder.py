@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import ModelError
+from shared.loading import LOADING
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -61,7 +62,7 @@ def load_encoder(
         torch.set_num_threads(threads)
     source = name if folder is None else str(folder)
     try:
-        with _no_progress_bar():
+        with LOADING, _no_progress_bar():
             model = SentenceTransformer(source, device=device, local_files_only=folder is not None)
     except Exception as error:
         raise ModelError(f"encoder {name!r} can't be loaded ({_one_line(error)}): {_REMEDY}") from error

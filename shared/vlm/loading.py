@@ -8,6 +8,7 @@ import torch
 import transformers
 
 from shared.errors import ModelError
+from shared.loading import LOADING
 from shared.vlm.checkpoint import Checkpoint
 from shared.vlm.placement import dtype_of, loading_options, placed
 from shared.vlm.spec import ModelSpec
@@ -59,7 +60,8 @@ def load_parts(checkpoint: Checkpoint, spec: ModelSpec) -> Parts:
     torch.set_num_threads(spec.threads)
     made = _trained_model if spec.random_weights is None else _random_model
     try:
-        model = placed(made(checkpoint, spec), spec).eval().requires_grad_(False)
+        with LOADING:
+            model = placed(made(checkpoint, spec), spec).eval().requires_grad_(False)
         tokenizer = _hf.AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
         images = _hf.AutoImageProcessor.from_pretrained(
             checkpoint.folder, backend="pil", local_files_only=True

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "dsb_fallbacks_total": "tests/services/router/test_deciding.py",
     "dsb_ticks_total": "tests/services/s1/test_live_ticks.py",
     "dsb_answers_duplicate_total": "tests/shared/bus/test_answers.py",
+    "dsb_retries_total": "tests/shared/service/test_retry.py",
     "dsb_reader_takeovers_total": "tests/stack",
     "dsb_reader_log_waits_total": "tests/services/reader",
     "dsb_reader_source_errors_total": "tests/services/reader",

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from memory_kit import HashEncoder, note
+from structlog.testing import capture_logs
 
 from shared.errors import ConfigError, StoreError
 from shared.memory import Memory, open_store
 from shared.memory.edge import EdgeStore
+from shared.messages import Search
 
 KILLED = """
 import os, signal, sys
@@ -85,3 +87,66 @@ def test_vectors_of_another_size_are_refused_and_the_folder_is_let_go(tmp_path: 
 def test_an_unknown_url_is_refused_with_what_is_known() -> None:
     with pytest.raises(ConfigError, match="edge:<path>"):
         open_store("redis://localhost", collection="c", dim=24)
+
+
+def churned(memory: Memory, rounds: int, *, start: int = 0) -> None:
+    """Store 1,000 notes of another run and forget them, `rounds` times."""
+    for i in range(start, start + rounds):
+        memory.upsert([note(1000 * i + j, run="gone") for j in range(1000)])
+        assert memory.delete(run="gone") == 1000
+
+
+def room(folder: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+def test_room_of_removed_notes_is_given_back_and_the_others_stay(tmp_path: Path) -> None:
+    kept = [note(i, f"a {colour} circle", run="kept") for i, colour in enumerate(("red", "blue", "green"))]
+    search = Search(opening=kept[0].opening, text="a blue circle", t_max=1e6, k=3, recent=2)
+    with opened(tmp_path) as memory:
+        memory.upsert(kept)
+        before = memory.search(search)
+        churned(memory, 2, start=1)
+        small = room(tmp_path)
+        churned(memory, 8, start=3)
+        assert room(tmp_path) <= 1.2 * small
+        assert memory.runs() == {"kept": 3}
+        assert memory.search(search).hits == before.hits
+    with opened(tmp_path) as memory:
+        assert memory.runs() == {"kept": 3}
+
+
+@pytest.mark.parametrize(
+    ("there", "renamed"),
+    [("new", None), ("new", "old"), ("old", None)],
+    ids=["copying", "between-renames", "before-removal"],
+)
+def test_a_kill_while_the_store_is_written_anew_loses_nothing(
+    tmp_path: Path, there: str, renamed: str | None
+) -> None:
+    with opened(tmp_path) as memory:
+        memory.upsert([note(i) for i in range(5)])
+    folder = tmp_path / "c"
+    with opened(tmp_path / "other") as memory:
+        memory.upsert([note(i) for i in range(100, 103)])
+    (tmp_path / "other" / "c").rename(tmp_path / f"c.{there}")
+    if renamed:
+        folder.rename(tmp_path / f"c.{renamed}")
+    with opened(tmp_path) as memory:
+        assert memory.count() == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "lock", "other"]
+
+
+def test_a_store_that_cannot_be_written_anew_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("shared.memory.edge._copy", full)
+    with opened(tmp_path) as memory:
+        memory.upsert([note(0, run="kept")])
+        with capture_logs() as logs:
+            churned(memory, 2, start=1)
+        assert len(logs) == 1
+        assert "no space left on device" in logs[0]["error"]
+        memory.upsert([note(1, run="kept")])
+        assert memory.count(run="kept") == memory.count() == 2

@@ -73,11 +73,14 @@ class Child:
     @property
     def pid(self) -> int | None:
         """The process id, while it runs."""
-        return self.process.pid if self.process and self.process.poll() is None else None
+        process = self.process  # the crew's thread may take it away
+        return process.pid if process and process.poll() is None else None
 
     def spawn(self, watch: int) -> None:
         """Start it; `watch` is the read end of the crew's pipe."""
         # -P keeps a foreign `bench/` of the working folder out of the child's path.
+        self.starts += 1
+        self._since = time.monotonic()
         argv = [sys.executable, "-P", "-m", "bench.run.child", str(watch), *self.command]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -89,8 +92,6 @@ class Child:
                 pass_fds=(watch,),
                 start_new_session=True,  # Ctrl-C at the terminal is the bench's to handle
             )
-        self.starts += 1
-        self._since = time.monotonic()
 
     def tend(self, watch: int) -> None:
         """Start it, or start it again when it has ended and its backoff is over."""

@@ -78,9 +78,9 @@ class Child:
 
     def spawn(self, watch: int) -> None:
         """Start it; `watch` is the read end of the crew's pipe."""
-        # -P keeps a foreign `bench/` of the working folder out of the child's path.
         self.starts += 1
         self._since = time.monotonic()
+        # -P keeps a foreign `bench/` of the working folder out of the child's path.
         argv = [sys.executable, "-P", "-m", "bench.run.child", str(watch), *self.command]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(

@@ -18,7 +18,7 @@ WORKDIR /src
 COPY constraints.txt pyproject.toml ./
 COPY deploy/requirements.py deploy/
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
-    python deploy/requirements.py | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
+    python deploy/requirements.py otel | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=4s --start-period=90s --start-interval=1s --retries=6 \
     CMD ["python", "-m", "shared.health"]

@@ -43,7 +43,9 @@ nkeys() {
   for user in $USERS; do
     openssl genpkey -algorithm ed25519 -outform DER -out "$SECRETS/nkeys.part/key"
     encode 9500 <"$SECRETS/nkeys.part/key" >"$SECRETS/nkeys.part/$user.seed"
-    echo "NATS_NKEY_$(upper "$user")=$(openssl pkey -inform DER -in "$SECRETS/nkeys.part/key" -pubout -outform DER | encode a0)"
+    public=$(openssl pkey -inform DER -in "$SECRETS/nkeys.part/key" -pubout -outform DER | encode a0)
+    printf %s "$public" >"$SECRETS/nkeys.part/$user.pub"
+    echo "NATS_NKEY_$(upper "$user")=$public"
   done >"$SECRETS/public.part"
   rm "$SECRETS/nkeys.part/key"
   # Containers read them as another user: the folder keeps everybody else out.
@@ -51,7 +53,7 @@ nkeys() {
   cat "$SECRETS/public.part" >>.env
   rm "$SECRETS/public.part"
   mv "$SECRETS/nkeys.part" "$SECRETS/nkeys"
-  echo "wrote $SECRETS/nkeys: a seed for each user; their public keys stand in .env"
+  echo "wrote $SECRETS/nkeys: a seed and a public key for each user; the public keys stand in .env too"
 }
 
 certificate() { # NAME EXTENSIONS

@@ -37,6 +37,9 @@ CASES = {
     "bare": "networkPolicy.enabled=false,podDisruptionBudget.enabled=false,serviceAccount.create=false,"
     "storage.data.enabled=false,storage.runs.enabled=false,storage.notes.enabled=false,nats.persistence.enabled=false",
     "tls": "credentials.tlsSecret=dsb-tls,bench.enabled=true",
+    "nkeys": "credentials.nkeysSecret=dsb-nkeys,bench.enabled=true",
+    "nkeys over tls": "credentials.nkeysSecret=dsb-nkeys,credentials.tlsSecret=dsb-tls,bench.enabled=true",
+    "traced": "tracing.endpoint=http://collector.watch:4318,bench.enabled=true",
     "kept": "storage.runs.keep=true,nats.persistence.keep=true",
     "claims": "storage.data.existingClaim=videos,storage.models.existingClaim=models,bench.enabled=true",
 }
@@ -98,7 +101,7 @@ def test_an_older_cluster_gets_the_version_that_it_knows() -> None:
     ended = run(*words)
     assert ended.returncode == 0, ended.stderr
     budgets = [x for x in yaml.safe_load_all(ended.stdout) if x and x["kind"] == "PodDisruptionBudget"]
-    assert len(budgets) == 5
+    assert [found["apiVersion"] for found in budgets] == ["policy/v1beta1"] * 5
     assert {found["apiVersion"] for found in of_kind("default", "PodDisruptionBudget")} == {"policy/v1"}
 
 
@@ -143,7 +146,7 @@ def test_every_selector_finds_the_pods_it_means(case: str) -> None:
 @pytest.mark.parametrize("case", ALL)
 def test_every_secret_claim_and_account_that_is_named_exists(case: str) -> None:
     there = {(found["kind"], found["metadata"]["name"]) for found in rendered(case)}
-    given = {"videos", "models", "dsb-nats-passwords"}
+    given = {"videos", "models", "dsb-nats-passwords", "dsb-nkeys"}
     for name, _, spec in pods(case):
         if (account := spec["serviceAccountName"]) != "default":
             assert ("ServiceAccount", account) in there, name
@@ -171,17 +174,32 @@ def test_every_setting_is_one_that_the_service_has(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", ALL)
-def test_a_service_knows_its_own_password_only(case: str) -> None:
+def test_a_service_knows_its_own_password_or_key_only(case: str) -> None:
+    by_key = "nkeys" in case
     for name, labels, spec in pods(case):
         component = labels["app.kubernetes.io/component"]
+        files = {
+            item["key"]
+            for volume in spec["volumes"]
+            for source in volume.get("projected", {}).get("sources", [])
+            for item in source["secret"]["items"]
+        }
         keys = {
             variable["valueFrom"]["secretKeyRef"]["key"]
             for variable in spec["containers"][0].get("env", [])
             if "valueFrom" in variable
         }
         if component not in ("nats", "qdrant"):
-            user = "ADMIN" if component == "init" else component.upper()
-            assert keys == {f"NATS_PW_{user}"}, name
+            user = "admin" if component == "init" else component
+            assert keys == (set() if by_key else {f"NATS_PW_{user.upper()}"}), name
+            seed = {f"{user}.seed"} if by_key else set()
+            certificate = {"ca.pem", f"{user}.pem", f"{user}.key"} if "tls" in case else set()
+            assert files == seed | certificate, name
+        elif component == "nats":
+            assert len(keys) == 7, name
+            assert {key.endswith(".pub") for key in keys} == {by_key}
+            assert files == ({"ca.pem", "server.pem", "server.key"} if "tls" in case else set())
+            assert ("--config=/etc/nats/nats-nkeys.conf" in spec["containers"][0]["args"]) == by_key
 
 
 @pytest.mark.parametrize("case", ALL)
@@ -195,6 +213,22 @@ def test_no_image_is_the_latest(case: str) -> None:
 def test_every_claim_goes_with_the_release(case: str) -> None:
     assert not any("volumeClaimTemplates" in found["spec"] for found in of_kind(case, "StatefulSet"))
     assert not any("annotations" in found["metadata"] for found in of_kind(case, "PersistentVolumeClaim"))
+
+
+def test_passwords_are_made_where_they_are_used_alone() -> None:
+    assert len(of_kind("default", "Secret")) == 1
+    assert of_kind("nkeys", "Secret") == []
+
+
+def test_every_pod_that_makes_spans_knows_and_reaches_their_collector() -> None:
+    (policy,) = (one for one in of_kind("traced", "NetworkPolicy") if one["metadata"]["name"] == "dsb-traces")
+    assert policy["spec"]["egress"] == [{"ports": [{"port": 4318, "protocol": "TCP"}]}]
+    (but,) = policy["spec"]["podSelector"]["matchExpressions"]
+    for name, labels, spec in pods("traced"):
+        env = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+        reached = labels["app.kubernetes.io/component"] not in but["values"]
+        told = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") == "http://collector.watch:4318"
+        assert told >= reached, name
 
 
 def test_claims_outlive_the_release_where_that_is_asked_for() -> None:

@@ -57,11 +57,18 @@ http://{{ include "dsb.name" . }}-qdrant:6333
   value: "3600"
 - name: DSB_NATS_USER
   value: {{ .user }}
+{{- if .root.Values.credentials.nkeysSecret }}
+- {name: DSB_NATS_NKEY_SEED_FILE, value: /etc/dsb/own.seed}
+{{- else }}
 - name: DSB_NATS_PASSWORD
   valueFrom:
     secretKeyRef:
       name: {{ include "dsb.secret" .root }}
       key: NATS_PW_{{ upper .user }}
+{{- end }}
+{{- with .root.Values.tracing.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
+{{- end }}
 {{- if .root.Values.credentials.tlsSecret }}
 - {name: DSB_NATS_TLS_CA, value: /etc/dsb/ca.pem}
 - {name: DSB_NATS_TLS_CERT, value: /etc/dsb/own.pem}
@@ -69,23 +76,35 @@ http://{{ include "dsb.name" . }}-qdrant:6333
 {{- end }}
 {{- end -}}
 
-{{/* Certificates of `user`: of the Secret that holds everybody's, a pod sees its own. Empty without TLS. */}}
-{{- define "dsb.tlsMount" -}}
-{{- if .Values.credentials.tlsSecret }}
-- {name: tls, mountPath: /etc/dsb, readOnly: true}
+{{/* Certificate and nkey of `user`: of the Secrets that hold everybody's, a pod sees its own. Empty without both. */}}
+{{- define "dsb.keysMount" -}}
+{{- if or .Values.credentials.tlsSecret .Values.credentials.nkeysSecret }}
+- {name: keys, mountPath: /etc/dsb, readOnly: true}
 {{- end }}
 {{- end -}}
 
-{{- define "dsb.tlsVolume" -}}
-{{- if .root.Values.credentials.tlsSecret }}
-- name: tls
-  secret:
-    secretName: {{ .root.Values.credentials.tlsSecret }}
+{{- define "dsb.keysVolume" -}}
+{{- $of := .root.Values.credentials -}}
+{{- $seed := and $of.nkeysSecret (ne .user "server") -}}
+{{- if or $of.tlsSecret $seed }}
+- name: keys
+  projected:
     defaultMode: 288
-    items:
-      - {key: ca.pem, path: ca.pem}
-      - {key: {{ .user }}.pem, path: own.pem}
-      - {key: {{ .user }}.key, path: own.key}
+    sources:
+{{- if $of.tlsSecret }}
+      - secret:
+          name: {{ $of.tlsSecret }}
+          items:
+            - {key: ca.pem, path: ca.pem}
+            - {key: {{ .user }}.pem, path: own.pem}
+            - {key: {{ .user }}.key, path: own.key}
+{{- end }}
+{{- if $seed }}
+      - secret:
+          name: {{ $of.nkeysSecret }}
+          items:
+            - {key: {{ .user }}.seed, path: own.seed}
+{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -46,6 +46,11 @@ async def test_a_seed_in_the_environment_does_as_well_as_one_in_a_file(secured: 
     await (await Bus.connect(BusSettings(**fields), name="s2")).drain()
 
 
+def test_public_keys_stand_beside_their_seeds(secured: TrustedBroker) -> None:
+    for seed in (secured.secrets / "nkeys").glob("*.seed"):
+        assert seed.with_suffix(".pub").read_text() == secured.env[f"NATS_NKEY_{seed.stem.upper()}"]
+
+
 async def refused(settings: BusSettings) -> str:
     with pytest.raises(TransportError) as caught:
         await Bus.connect(settings, name="wrong")

@@ -21,6 +21,8 @@ _PLAIN_WIDTH = 1000
 """Where there is no terminal, a table is as wide as its cells."""
 _GAP = 3
 """Characters between two columns."""
+_EDGES = 2
+"""Characters beside the first and the last one."""
 _TEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 )
@@ -75,7 +77,7 @@ def _stacked(sheet: Sheet, width: int) -> list[Sheet]:
     pieces: list[list[int]] = [[]]
     used = taken
     for at in range(sheet.text, len(sheet.columns)):
-        if pieces[-1] and used + widths[at] > width:
+        if pieces[-1] and used + widths[at] + _EDGES > width:
             pieces.append([])
             used = taken
         pieces[-1].append(at)

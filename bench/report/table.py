@@ -1,7 +1,7 @@
 """The final table: part × path, the blind baselines beneath, then what S2 gains and where.
 
 On a terminal it is drawn with colours; elsewhere it is plain text of a fixed width, so that a log can be
-read. On a narrow terminal the last columns go first.
+read. On a narrow terminal columns stand closer, then the last ones go.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -26,8 +27,9 @@ __all__ = ["print_scores", "render_scores"]
 _SHORT = {"mean relative accuracy": "relative acc.", "balanced accuracy": "balanced acc."}
 _PLAIN_WIDTH = 118
 _COLUMNS = ("n", "value", "95 % interval", "skill", "p50 s", "p95 s", "failed")
-_WIDTHS = ((100, 7), (84, 6), (74, 5), (0, 4))
-"""From which width on how many of the columns are shown; how many answers failed is in the remarks too."""
+_WORDS, _LEAST = 3, 7
+"""How many columns hold words, and how many stay however narrow it is; the remarks tell of failures too."""
+_GAP = 3
 
 
 def print_scores(scores: Scores, *, file: IO[str] | None = None) -> None:
@@ -60,22 +62,36 @@ def _title(scores: Scores) -> Text:
 
 
 def _table(scores: Scores, parts: Sequence[PartScores], width: int) -> Table:
-    columns = next(count for least, count in _WIDTHS if width >= least)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("part")
-    table.add_column("path", style="bold")
-    table.add_column("score")
-    for name in _COLUMNS[:columns]:
-        table.add_column(name, justify="right", no_wrap=True)
-    for part in parts:
-        for row in part.rows:
-            for cells in _row(scores, part, row):
-                table.add_row(*cells[: 3 + columns])
-        for baseline in part.baselines:
-            for cells in _blind(part, baseline):
-                table.add_row(*cells[: 3 + columns], style="dim")
+    blocks = [(list(_measured(scores, part)), list(_baselines(part))) for part in parts]
+    names = ("part", "path", "score", *_COLUMNS)
+    rows = [cells for block in blocks for kind in block for cells in kind]
+    widths = [max(map(cell_len, column)) for column in zip(names, *rows, strict=True)]
+    wide = sum(widths) + _GAP * len(widths) <= width + 1
+    shown = len(names)
+    while not wide and shown > _LEAST and sum(widths[:shown]) + shown - 1 > width:
+        shown -= 1
+    # Side by side, without a margin, where there is no room for more.
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=wide, padding=(0, 1) if wide else 0)
+    for number, name in enumerate(names[:shown]):
+        style = "bold" if name == "path" else None
+        table.add_column(name, justify="left" if number < _WORDS else "right", no_wrap=True, style=style)
+    for measured, baselines in blocks:
+        for cells in measured:
+            table.add_row(*cells[:shown])
+        for cells in baselines:
+            table.add_row(*cells[:shown], style="dim")
         table.add_section()
     return table
+
+
+def _measured(scores: Scores, part: PartScores) -> Iterator[list[str]]:
+    for row in part.rows:
+        yield from _row(scores, part, row)
+
+
+def _baselines(part: PartScores) -> Iterator[list[str]]:
+    for baseline in part.baselines:
+        yield from _blind(part, baseline)
 
 
 def _row(scores: Scores, part: PartScores, row: Row) -> Iterator[list[str]]:

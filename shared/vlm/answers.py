@@ -26,6 +26,9 @@ from shared.vlm.writing import Pick, Run, Thinking, Written, picker, write
 __all__ = ["Answerer", "Begun"]
 
 
+_LABEL_SETS = 1000
+
+
 class Begun(NamedTuple):
     """A prompt that was run."""
 
@@ -57,6 +60,7 @@ class Answerer:
         self._spec, self._tokenizer, self._limit = spec, parts.tokenizer, limit
         self._heat, self._word_heat = checkpoint.temperature, checkpoint.word_temperature
         self._ends = _end_tokens(parts)
+        self._label_ids: dict[tuple[str, ...], list[list[int]]] = {}
         self.lock = threading.Lock()
         """Held while the tokenizer is used: fast ones refuse concurrent use of one object."""
         budget = spec.thinking_tokens
@@ -148,8 +152,15 @@ class Answerer:
             return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
     def _labels(self, labels: Sequence[str]) -> list[list[int]]:
-        with self.lock:
-            return label_tokens(self._tokenizer, labels)
+        # Looked up once for each set of labels: that would take a sixth of a small model's answer.
+        asked = tuple(labels)
+        known = self._label_ids.get(asked)
+        if known is None:
+            with self.lock:
+                known = label_tokens(self._tokenizer, labels)
+            if len(self._label_ids) < _LABEL_SETS:
+                self._label_ids[asked] = known
+        return known
 
     def _label_probs(self, logits: Tensor, labels: Sequence[str]) -> dict[str, float]:
         """Calibrated, by label, of logits `[vocabulary]` where the answer begins."""

@@ -19,6 +19,7 @@ from bench.scoring.measures import Array
 from shared.errors import DsbError
 from shared.messages import Path
 from shared.routing import Decision, Guard, Loads, Policy, Staged, is_trusted, policy, route_name
+from shared.routing.files import forget_texts
 
 __all__ = ["Replay", "oracle", "replay"]
 
@@ -81,6 +82,7 @@ def _trusted(made: Policy, rows: Sequence[Row]) -> _Done | None:
     try:
         if isinstance(made, Loads):
             made.load()
+        forget_texts()
         started = time.perf_counter()
         decisions = [made.decide(row.question, row.state) for row in rows]
         if isinstance(made, Staged):

@@ -44,6 +44,10 @@ class Encoder(Protocol):
         """Give the unit vector of `text`, read-only."""
         ...
 
+    def forget(self) -> None:
+        """Let go of the texts that it remembers, as whoever times it wants."""
+        ...
+
 
 def load_encoder(
     name: str = "minilm", *, threads: int = 1, device: str = "cpu", cache: int = _CACHE
@@ -94,6 +98,9 @@ class _SentenceEncoder:
 
     def encode(self, text: str) -> Vector:
         return self._cached(text)
+
+    def forget(self) -> None:
+        self._cached.cache_clear()
 
     def batched(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._lock:

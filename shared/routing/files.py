@@ -14,7 +14,7 @@ from shared.errors import ConfigError
 if TYPE_CHECKING:
     from shared.memory import Encoder
 
-__all__ = ["fitted_on", "kind_of_file", "read_policy", "shared_encoder", "why_unread"]
+__all__ = ["fitted_on", "forget_texts", "kind_of_file", "read_policy", "shared_encoder", "why_unread"]
 
 M = TypeVar("M", bound=BaseModel)
 _REMEDY = "`dsb route train` writes such files"
@@ -53,6 +53,12 @@ def shared_encoder(name: str) -> Encoder:
     if name not in _encoders:
         _encoders[name] = load_encoder(name)
     return _encoders[name]
+
+
+def forget_texts() -> None:
+    """Let encoders forget what they embedded, so that each policy is timed as if it were the only one."""
+    for encoder in _encoders.values():
+        encoder.forget()
 
 
 def why_unread(error: Exception) -> str:

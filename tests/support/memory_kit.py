@@ -24,6 +24,9 @@ class HashEncoder:
         raw = np.random.default_rng(seed).standard_normal(self.dim)
         return np.asarray(raw / np.linalg.norm(raw), dtype=np.float32)
 
+    def forget(self) -> None:
+        """It remembers nothing."""
+
 
 def note(seq: int, text: str = "a red circle", **fields: Any) -> Note:
     """A note of opening `one`, five seconds after the one before."""

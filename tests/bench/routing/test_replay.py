@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path as FilePath
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from bench_kit import quick
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_kit import HashEncoder
 from routing_kit import paired_run, table
 
 from bench.routing.metrics import LAMBDAS, Chosen, curve, oracle_accuracy, regrets, right
@@ -17,7 +20,9 @@ from bench.routing.paired import CostUnit, Paired, paired
 from bench.routing.replay import Replay, oracle, replay
 from bench.routing.results import results
 from shared.errors import ConfigError, DataError
+from shared.memory import Vector
 
+ROOT = FilePath(__file__).resolve().parents[3]
 OUTCOMES = [(0, 1), (1, 1), (1, 0), (1, 1), (0, 0), (0, 1), (1, 1), (0, 0)]
 
 questions = st.lists(
@@ -164,3 +169,34 @@ def test_a_run_of_one_path_is_no_paired_run(tmp_path: FilePath) -> None:
 def test_a_route_that_cannot_be_is_refused_before_anything_is_replayed() -> None:
     with pytest.raises(ConfigError, match="rule"):
         replay(table([0], [1]), "rul")
+
+
+def test_no_policy_is_timed_with_texts_that_one_before_it_embedded(
+    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Remembering(HashEncoder):
+        known: ClassVar[set[str]] = set()
+        embedded: ClassVar[list[str]] = []
+
+        def encode(self, text: str) -> Vector:
+            if text not in self.known:
+                self.known.add(text)
+                self.embedded.append(text)
+            return super().encode(text)
+
+        def forget(self) -> None:
+            self.known.clear()
+
+    monkeypatch.setattr("shared.routing.files._encoders", {"minilm": Remembering()})
+    prototypes = (
+        tmp_path / "prototypes.json"
+    )  # policies are kept by name: the shipped one must not meet this encoder
+    shutil.copy(ROOT / "shared/routing/prototypes.json", prototypes)
+    made = table([0, 1], [1, 1])
+    counts = []
+    for _ in range(2):
+        Remembering.embedded.clear()
+        replay(made, f"semantic:{prototypes}")
+        asked = {row.question.text for row in made.rows}
+        counts.append([text for text in Remembering.embedded if text in asked])
+    assert counts[0] == counts[1] != []

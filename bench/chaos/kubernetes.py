@@ -157,7 +157,8 @@ class Kubernetes:
             container["volumeMounts"].append({"name": "settings", "mountPath": _MOUNTED})
             spec["volumes"].append({"name": "settings", "configMap": {"name": name}})
         labels = self._template["metadata"]["labels"]
-        kept = {key: value for key, value in labels.items() if key not in ("controller-uid", "job-name")}
+        # With these the Job would take the pod for one of its own.
+        kept = {k: v for k, v in labels.items() if not k.endswith(("controller-uid", "job-name"))}
         pod = {"metadata": {"name": name, "labels": kept}, "spec": {**spec, "restartPolicy": "Never"}}
         kubectl("apply", "-f", "-", send=json.dumps({"apiVersion": "v1", "kind": "Pod", **pod}))
 

@@ -47,7 +47,7 @@ class Kubernetes:
             )
         self._template: dict[str, Any] = jobs[0]["spec"]["template"]
         self._remove(_FILES)
-        self._begin_pod(_FILES, command=["sleep", "infinity"])
+        self._begin_pod(_FILES, command=["sleep", "infinity"], args=[])
         kubectl("wait", "--for=condition=Ready", f"pod/{_FILES}", f"--timeout={_POD_S}")
         return self
 
@@ -64,7 +64,8 @@ class Kubernetes:
         return ""
 
     def play(self, job: Job, *, resume: bool) -> None:
-        """Begin the run in a pod of its own."""
+        """Begin the run in a pod of its own; the one before is removed."""
+        self.abandon()
         self._job, self._pods = job, self._pods + 1
         self._pod = f"dsb-chaos-{job.name}-{self._pods}".lower().replace("_", "-")
         settings = {
@@ -149,11 +150,11 @@ class Kubernetes:
             archive.extractall(self._job.out, filter="data")
 
     def _begin_pod(self, name: str, **fields: Any) -> None:
-        """As the Job's template has it, but for `command` or `args` and the settings."""
+        """As the Job's template has it, but for the words, and for the settings of a pod that plays."""
         spec = json.loads(json.dumps(self._template["spec"]))
         container = spec["containers"][0]
         container.update(fields)
-        if "args" in fields:
+        if "command" not in fields:
             container["volumeMounts"].append({"name": "settings", "mountPath": _MOUNTED})
             spec["volumes"].append({"name": "settings", "configMap": {"name": name}})
         labels = self._template["metadata"]["labels"]

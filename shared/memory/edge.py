@@ -199,7 +199,7 @@ def _copy(shard: qe.EdgeShard, folder: Path, dim: int) -> None:
     while True:
         page = qe.ScrollRequest(limit=_PAGE, offset=start, with_payload=True, with_vector=True)
         rows, start = shard.scroll(page)
-        points = [qe.Point(row.id, row.vector, row.payload) for row in rows]
+        points = [qe.Point(row.id, row.vector, row.payload) for row in rows if row.vector is not None]
         copy.update(qe.UpdateOperation.upsert_points(points))
         if start is None:
             break

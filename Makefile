@@ -52,7 +52,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## play the demo streams through the embedded stack, print scores and latencies
 	@$(BIN)/dsb demo $(ARGS)
 
-test: $(READY) ## the tests that need nothing but this machine (about 20 minutes)
+test: $(READY) ## the tests that need nothing but this machine (about half an hour on two cores)
 	@$(BIN)/python deploy/kube_tools.py $(BIN) || echo "the tests of the Helm chart will be skipped" >&2
 	@$(BIN)/python -m pytest -m "not docker and not k8s and not slow" $(ARGS)
 

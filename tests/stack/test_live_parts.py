@@ -28,7 +28,12 @@ pytestmark = pytest.mark.stack
 PATIENT = {"stream__mode": "live", "stream__answer_s": 300.0, "stream__horizon_s": 6.0}
 WAYS = {
     "dense": {"system__clue": "dense", "system__proactive": "poll"},
-    "probes": {"system__clue": "probes", "system__proactive": "push"},
+    "probes": {
+        "system__clue": "probes",
+        "system__proactive": "push",
+        "memory__also": ["user", "answer", "event"],
+        "memory__k": 16,
+    },
 }
 FOLLOWED = {"dense": {"state", "slow", "last", "watch"}, "probes": {"watch"}}
 """Tasks that are looked at again and again."""
@@ -110,6 +115,13 @@ def test_what_is_said_at_ticks_is_in_order_and_rests_on_nothing_later(
             looked = _looked(record)
             assert (record.t_emit or 0.0) >= looked
             assert max(record.frames_ts, default=0.0) <= looked
+
+
+def test_what_was_said_live_is_read_later_and_never_before_it_was_said(runs: dict[str, Live]) -> None:
+    plain = [final for final in runs["probes"].finals.values() if final.ticks is None and final.path == "s2"]
+    read = [(final, note) for final in plain for note in final.notes]
+    assert {"scene", "user", "answer"} <= {note.kind for _, note in read}
+    assert all(note.t_end <= final.t_ask for final, note in read)
 
 
 @pytest.mark.parametrize("way", WAYS)

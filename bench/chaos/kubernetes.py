@@ -19,7 +19,7 @@ from bench.chaos.plan import BENCH, BROKER, Fault, Kind
 from shared.errors import ConfigError
 from shared.service import SERVICES
 
-__all__ = ["Kubernetes"]
+__all__ = ["Kubernetes", "kubectl", "pod_like"]
 
 _COMPONENT = "app.kubernetes.io/component"
 _FILES = "dsb-chaos-files"
@@ -149,23 +149,31 @@ class Kubernetes:
         with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(ended.stdout)) as archive:
             archive.extractall(self._job.out, filter="data")
 
-    def _begin_pod(self, name: str, **fields: Any) -> None:
-        """As the Job's template has it, but for the words, and for the settings of a pod that plays."""
-        spec = json.loads(json.dumps(self._template["spec"]))
-        container = spec["containers"][0]
-        container.update(fields)
-        if "command" not in fields:
-            container["volumeMounts"].append({"name": "settings", "mountPath": _MOUNTED})
-            spec["volumes"].append({"name": "settings", "configMap": {"name": name}})
-        labels = self._template["metadata"]["labels"]
-        # With these the Job would take the pod for one of its own.
-        kept = {k: v for k, v in labels.items() if not k.endswith(("controller-uid", "job-name"))}
-        pod = {"metadata": {"name": name, "labels": kept}, "spec": {**spec, "restartPolicy": "Never"}}
-        kubectl("apply", "-f", "-", send=json.dumps({"apiVersion": "v1", "kind": "Pod", **pod}))
+    def _begin_pod(self, name: str, **words: list[str]) -> None:
+        kubectl("apply", "-f", "-", send=json.dumps(pod_like(self._template, name, **words)))
 
     def _remove(self, name: str) -> None:
         kubectl("delete", "pod", name, "--ignore-not-found", "--grace-period=0", "--force")
         kubectl("delete", "configmap", name, "--ignore-not-found")
+
+
+def pod_like(
+    template: dict[str, Any], name: str, *, args: list[str], command: list[str] | None = None
+) -> dict[str, Any]:
+    """A pod as the bench Job's template has it, with other words; one that plays finds its settings mounted."""
+    spec = json.loads(json.dumps(template["spec"]))
+    container = spec["containers"][0]
+    container["args"] = args
+    if command:
+        container["command"] = command
+    else:
+        container["volumeMounts"].append({"name": "settings", "mountPath": _MOUNTED})
+        spec["volumes"].append({"name": "settings", "configMap": {"name": name}})
+    # With these the Job would take the pod for one of its own.
+    foreign = ("controller-uid", "job-name")
+    labels = {k: v for k, v in template["metadata"]["labels"].items() if not k.endswith(foreign)}
+    spec["restartPolicy"] = "Never"
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
 
 
 def kubectl(*args: str, send: str = "", check: bool = True) -> str:

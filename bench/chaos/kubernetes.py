@@ -24,6 +24,8 @@ __all__ = ["Kubernetes", "kubectl", "pod_like"]
 _COMPONENT = "app.kubernetes.io/component"
 _FILES = "dsb-chaos-files"
 _MOUNTED = "/chaos"
+_OUT = "/runs/chaos"
+"""Ours on the volume of run folders: what is played here is copied away, and removed in the end."""
 _COPY_S = 1.0
 _POD_S = "180s"
 _COPIED = ("plays.jsonl", "records.jsonl")
@@ -53,6 +55,7 @@ class Kubernetes:
 
     def __exit__(self, *args: object) -> None:
         self.abandon()
+        _on_volume("rm", "-rf", _OUT)
         self._remove(_FILES)
 
     def refusal(self, fault: Fault) -> str:
@@ -64,8 +67,10 @@ class Kubernetes:
         return ""
 
     def play(self, job: Job, *, resume: bool) -> None:
-        """Begin the run in a pod of its own; the one before is removed."""
+        """Begin the run in a pod of its own; the one before is removed, and so is a run of this name."""
         self.abandon()
+        if not resume:
+            _on_volume("rm", "-rf", f"{_OUT}/{job.name}")
         self._job, self._pods = job, self._pods + 1
         self._pod = f"dsb-chaos-{job.name}-{self._pods}".lower().replace("_", "-")
         settings = {
@@ -73,8 +78,8 @@ class Kubernetes:
             "data": {"run.yaml": job.config.read_text(encoding="utf-8")},
         }
         kubectl("apply", "-f", "-", send=json.dumps({"apiVersion": "v1", "kind": "ConfigMap", **settings}))
-        go_on = ["--resume", f"/runs/{job.name}"] if resume else [f"{_MOUNTED}/run.yaml", "--name", job.name]
-        self._begin_pod(self._pod, args=["run", *go_on, "--out", "/runs"])
+        go_on = ["--resume", f"{_OUT}/{job.name}"] if resume else [f"{_MOUNTED}/run.yaml", "--name", job.name]
+        self._begin_pod(self._pod, args=["run", *go_on, "--out", _OUT])
 
     def ended(self) -> int | None:
         """The exit code of the bench; null while it runs. Brings its folder up to date."""
@@ -87,8 +92,9 @@ class Kubernetes:
         return code
 
     def abandon(self) -> None:
-        """Delete the pod of the bench, and its settings."""
+        """Delete the pod of the bench, and its settings; what it has written by now is copied."""
         if self._pod:
+            self._copy(())
             self._remove(self._pod)
             self._pod = ""
 
@@ -144,9 +150,8 @@ class Kubernetes:
         """Copy files of the run folder (none named: all) from the volume."""
         assert self._job is not None
         names = [f"{self._job.name}/{file}" for file in files] or [self._job.name]
-        words = ["exec", _FILES, "--", "tar", "-C", "/runs", "--ignore-failed-read", "-cf", "-", *names]
-        ended = subprocess.run(["kubectl", *words], capture_output=True, timeout=120)
-        with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(ended.stdout)) as archive:
+        packed = _on_volume("tar", "-C", _OUT, "--ignore-failed-read", "-cf", "-", *names)
+        with contextlib.suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(self._job.out, filter="data")
 
     def _begin_pod(self, name: str, **words: list[str]) -> None:
@@ -186,6 +191,12 @@ def kubectl(*args: str, send: str = "", check: bool = True) -> str:
         said = " ".join(ended.stderr.split())[-300:]
         raise ConfigError(f"kubectl {args[0]} failed: {said}; does the context name the chart's namespace?")
     return ended.stdout
+
+
+def _on_volume(*words: str) -> bytes:
+    """What a command prints that sees the run folders; one that fails is no error: a folder may not be there yet."""
+    command = ["kubectl", "exec", _FILES, "--", *words]
+    return subprocess.run(command, capture_output=True, timeout=120).stdout
 
 
 def _get(*args: str) -> Any:

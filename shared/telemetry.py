@@ -6,6 +6,7 @@ keeps its id as an exemplar: who sees a slow bucket finds the very question that
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 __all__ = ["Declared", "counter", "declared", "exemplar", "gauge", "histogram"]
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_TRACE_ID = re.compile("[0-9a-f]{32}")
 
 
 class Declared(NamedTuple):
@@ -61,6 +63,9 @@ def histogram(name: str, doc: str, *labels: str) -> Histogram:
 
 
 def exemplar(trace: str) -> dict[str, str] | None:
-    """What `observe` takes as its exemplar: the trace id of a `traceparent`; null where there is none."""
+    """What `observe` takes as its exemplar: the trace id of a `traceparent`; null where there is none.
+
+    A trace comes from whoever sent the message, and the client library raises over an id of more than 120 characters.
+    """
     parts = trace.split("-")
-    return {"trace_id": parts[1]} if len(parts) == 4 else None
+    return {"trace_id": parts[1]} if len(parts) == 4 and _TRACE_ID.fullmatch(parts[1]) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
@@ -68,15 +69,19 @@ def trace_headers(trace: str) -> dict[str, str]:
 
 
 def hopped(subject: str, seconds: float, *, trace: str = "") -> None:
-    """Count what a message waited for; a clock that is behind the sender's makes it nothing, never less."""
-    _HOP.labels(subjects.hop(subject)).observe(max(0.0, seconds), exemplar(trace))
+    """Count what a message waited for; a clock that is behind the sender's makes it nothing, never less.
+
+    What is no number of seconds is not counted: one sender that says "-inf" would spoil the sum for good.
+    """
+    if math.isfinite(seconds):
+        _HOP.labels(subjects.hop(subject)).observe(max(0.0, seconds), exemplar(trace))
 
 
 def _meta(msg: Msg) -> Meta:
     return Meta(msg.subject, (msg.headers or {}).get(TRACE, ""))
 
 
-def _refused(msg: Msg) -> bool:
+def refused(msg: Msg) -> bool:
     """Whether it came by a way that nobody has a right to; then it is logged, and nobody is answered."""
     why = guard.relayed(msg.headers, msg.reply)
     if why:
@@ -129,7 +134,7 @@ async def serve(
             slots.release()
 
     async def receive(msg: Msg) -> None:
-        if _refused(msg):
+        if refused(msg):
             return
         await slots.acquire()
         task = asyncio.create_task(handle(msg))
@@ -171,7 +176,7 @@ async def listen(
     """Hear messages in order, one at a time; one that can't be read or handled is logged."""
 
     async def receive(msg: Msg) -> None:
-        if _refused(msg):
+        if refused(msg):
             return
         await failpoints.ahit("bus.receive", msg.subject)
         try:

@@ -68,6 +68,8 @@ async def announce(
         return {"type": f"{_TYPE}.ping_response", **me}
 
     async def receive(msg: Msg) -> None:
+        if core.refused(msg):
+            return
         body = json.dumps(answer(msg.subject.split(".")[1])).encode()
         with contextlib.suppress(nats.errors.Error):
             await conn.nc.publish(msg.reply, body)

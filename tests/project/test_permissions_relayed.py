@@ -16,7 +16,7 @@ from bus_kit import answer, fresh_opening, job
 from trusted_broker import TrustedBroker
 
 from shared import subjects
-from shared.bus import Bus, Meta, init_topology
+from shared.bus import Bus, Meta, discover, init_topology
 from shared.messages import Credit, Done, Message
 
 pytestmark = pytest.mark.nats
@@ -154,6 +154,17 @@ async def test_a_service_answers_to_inboxes_alone(trusted: TrustedBroker) -> Non
     assert (await s1.request(subjects.MEM_UPSERT, Done(), Done)).ok
     assert await s1.last(subjects.ANSWERS, where) is None
     await serving.close()
+    for bus in (s1, memory, bench):
+        await bus.drain()
+
+
+async def test_discovery_is_told_to_inboxes_alone(trusted: TrustedBroker) -> None:
+    s1, memory, bench = [await connect(trusted, user) for user in ("s1", "memory", "bench")]
+    await memory.announce("memory", version="1", metadata={"worker": "memory-a"}, stats=dict)
+    where = subjects.answer(fresh_opening(), "k", "s2", "final")
+    await bench.connection.publish("$SRV.STATS", b"", reply=where)
+    assert [one.name for one in await discover(bench)] == ["memory-a"]
+    assert await s1.last(subjects.ANSWERS, where) is None
     for bus in (s1, memory, bench):
         await bus.drain()
 

@@ -87,3 +87,8 @@ def test_without_the_extra_an_endpoint_is_told_and_changes_nothing(
 def test_an_exemplar_is_the_trace_id_alone() -> None:
     assert exemplar(TRACE) == {"trace_id": "ab" * 16}
     assert exemplar("") is None
+
+
+@pytest.mark.parametrize("found", ["f" * 200, "ab" * 15, "AB" * 16, "xy" * 16, f"{'ab' * 16}\n"])
+def test_what_is_no_trace_id_makes_no_exemplar(found: str) -> None:
+    assert exemplar(f"00-{found}-{'cd' * 8}-01") is None

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from bus_kit import connected, fresh_opening
+from prometheus_client import REGISTRY
 
 from shared.bus import Meta, discover
 from shared.errors import BusTimeout, DsbError, NoResponders, PayloadTooLarge, TransportError
@@ -197,6 +199,19 @@ async def test_announced_services_are_discovered_with_their_stats(nats_url: str)
     assert found["s1-a"].service == "s1"
     assert found["s1-a"].stats == {"owned": 3}
     assert found["reader-b"].version == "1.0.0"
+
+
+async def test_a_time_of_sending_that_is_no_time_is_not_counted(nats_url: str) -> None:
+    def waited() -> float:
+        return REGISTRY.get_sample_value("dsb_hop_seconds_sum", {"hop": "other"}) or 0.0
+
+    subject = f"dsb.v1.test.{fresh_opening()}"
+    async with connected(nats_url) as bus:
+        await bus.serve(subject, Close, _done)
+        for sent in ("-inf", "inf", "nan"):
+            body = Close(opening="a").to_bytes()
+            await bus.connection.request(subject, body, headers={"Dsb-Sent": sent})
+        assert math.isfinite(waited())
 
 
 async def test_large_notes_travel_whole(nats_url: str) -> None:

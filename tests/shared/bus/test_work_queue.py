@@ -107,6 +107,16 @@ async def test_a_heartbeat_keeps_a_job_longer_than_its_ack_wait(broker: Broker) 
         assert theirs.delivered == 2
 
 
+async def test_a_job_with_a_trace_of_any_length_is_delivered(broker: Broker) -> None:
+    await _topology(broker)
+    async with connected(broker.url) as bus:
+        trace = f"00-{'f' * 200}-{'c' * 16}-01"
+        await bus.enqueue(job("a_0_0").model_copy(update={"trace": trace}))
+        (taken,) = await _take(bus, 1)
+        assert taken.trace == trace
+        await taken.ack()
+
+
 async def test_a_body_that_cannot_be_read_is_delivered_with_its_error(broker: Broker) -> None:
     await _topology(broker)
     async with connected(broker.url) as bus:

@@ -40,10 +40,12 @@ class SecureClient(Client):
 
 
 def urls(settings: BusSettings) -> list[str]:
-    """The broker's addresses; with files for TLS each of them means TLS."""
+    """The broker's addresses, each with its scheme; with any file for TLS all of them mean TLS."""
     found = [one.strip() for one in settings.nats_url.split(",")]
-    if settings.nats_tls_ca or settings.nats_tls_cert:
-        found = [_TLS + one.removeprefix("nats://") if one.startswith("nats://") else one for one in found]
+    # The client takes an address without a scheme for one in clear.
+    found = [one if "://" in one else f"nats://{one}" for one in found]
+    if settings.nats_tls_ca or settings.nats_tls_cert or settings.nats_tls_key:
+        return [_TLS + one.partition("://")[2] for one in found]
     return found
 
 

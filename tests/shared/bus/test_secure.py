@@ -13,6 +13,7 @@ from live_broker import Broker, free_port
 from trusted_broker import TrustedBroker
 
 from shared.bus import Bus, discover, init_topology
+from shared.bus.secure import urls
 from shared.errors import ConfigError, TransportError
 from shared.settings import BusSettings
 
@@ -107,11 +108,19 @@ async def test_in_clear_the_client_says_nothing_at_all() -> None:
     assert heard == [b""]
 
 
+@pytest.mark.parametrize("file", ["nats_tls_ca", "nats_tls_cert", "nats_tls_key"])
+def test_with_any_file_for_tls_no_address_is_in_clear(file: str) -> None:
+    given = BusSettings(nats_url="a:4222, nats://u:p@b:4222,tls://c", **{file: "x.pem"})  # type: ignore[arg-type]
+    assert urls(given) == ["tls://a:4222", "tls://u:p@b:4222", "tls://c"]
+    assert urls(BusSettings(nats_url="a:4222")) == ["nats://a:4222"]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
         ({"nats_tls_ca": "/no/ca.pem"}, "DSB_NATS_TLS_CA='/no/ca.pem' is no file"),
         ({"nats_tls_cert": __file__}, "DSB_NATS_TLS_CERT and DSB_NATS_TLS_KEY belong together"),
+        ({"nats_tls_key": __file__}, "DSB_NATS_TLS_CERT and DSB_NATS_TLS_KEY belong together"),
         ({"nats_tls_cert": __file__, "nats_tls_key": __file__}, "do not fit together"),
         ({"nats_tls_ca": __file__}, "give a PEM file"),
         ({"nats_nkey_seed": "SUABC"}, "DSB_NATS_NKEY_SEED is no seed of an nkey"),

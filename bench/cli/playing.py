@@ -30,6 +30,7 @@ def begin(
     settings: Mapping[str, Any],
     *,
     resume: str = "",
+    auto_resume: bool = False,
     nats: str = "",
     scale: Sequence[str] = (),
     in_process: bool = False,
@@ -37,6 +38,8 @@ def begin(
 ) -> None:
     """Play a run to its end and print the table; exits 130 when interrupted, 1 when the audit fails."""
     setup("error" if sys.stderr.isatty() else "warning", "console")
+    if auto_resume:
+        resume = _there(config, settings, resume, shard)
     prepared = _prepare(config, settings, resume, shard, local=not nats)
     stop = Stop()
     stack = None
@@ -59,6 +62,18 @@ def begin(
 def whole_of(folder: RunFolder) -> Path | None:
     """The folder of the run that this one is a shard of."""
     return folder.path.parent.parent if folder.manifest().shard else None
+
+
+def _there(config: str, settings: Mapping[str, Any], resume: str, shard: str) -> str:
+    """The folder of the run that has this name by now; empty when it is still to begin."""
+    if resume or shard:
+        raise ConfigError("--auto-resume finds its run by --name: leave --resume and --shards out")
+    output = read(config, settings).output
+    if not output.name:
+        raise ConfigError("--auto-resume needs a name to find the run by: add --name")
+    folder = Path(output.dir) / output.name
+    # Written last: without it the run was not begun.
+    return str(folder) if (folder / "manifest.json").is_file() else ""
 
 
 def _prepare(config: str, settings: Mapping[str, Any], resume: str, shard: str, *, local: bool) -> Prepared:

@@ -46,6 +46,14 @@ Out = Annotated[
 Name = Annotated[
     str | None, typer.Option(help="Of the run folder; made from the time by default.", rich_help_panel=_SHOW)
 ]
+AutoResume = Annotated[
+    bool,
+    typer.Option(
+        "--auto-resume",
+        help="Go on with the run of this --name when it is there, else begin it.",
+        rich_help_panel=_STACK,
+    ),
+]
 Nats = Annotated[
     str,
     typer.Option(
@@ -88,6 +96,7 @@ def demo(
     seed: Seed = None,
     out: Out = None,
     name: Name = None,
+    auto_resume: AutoResume = False,
     nats: Nats = "",
     scale: Scale = None,
     in_process: InProcess = False,
@@ -100,7 +109,7 @@ def demo(
     from bench.cli.playing import begin
 
     settings = _settings(max_samples, part, mode, route, seed, out, name)
-    begin("demo", settings, nats=nats, scale=scale or [], in_process=in_process)
+    begin("demo", settings, auto_resume=auto_resume, nats=nats, scale=scale or [], in_process=in_process)
 
 
 def run(
@@ -124,6 +133,7 @@ def run(
             rich_help_panel=_STACK,
         ),
     ] = "",
+    auto_resume: AutoResume = False,
     shards: Shards = "",
     dry_run: Annotated[
         bool,
@@ -146,7 +156,16 @@ def run(
 
         tell(config, settings)
         return
-    begin(config, settings, resume=resume, nats=nats, scale=scale or [], in_process=in_process, shard=shards)
+    begin(
+        config,
+        settings,
+        resume=resume,
+        auto_resume=auto_resume,
+        nats=nats,
+        scale=scale or [],
+        in_process=in_process,
+        shard=shards,
+    )
 
 
 def run_all(

@@ -91,6 +91,42 @@ def test_an_offline_run_prints_its_table_and_can_be_scored_and_checked_again(
     assert "out/cases.csv" in dsb("results", "export", "runs/one", "--out", "out", "--format", "csv")
 
 
+def test_a_run_is_begun_gone_on_with_and_shown_again_by_the_same_command(dsb: Dsb, tmp_path: Path) -> None:
+    recipe = Recipe(seed=3, videos=2, per_video=1, duration_s=(12.0, 12.0), parts=("realtime",))
+    build(tmp_path / "set", recipe)
+    save(tmp_path / "model")
+    model = f"{{path: {tmp_path / 'model'}}}"
+    (tmp_path / "run.yaml").write_text(f"dataset: {{path: set}}\nmodel: {{s1: {model}, s2: {model}}}\n")
+    run = ("run", "run.yaml", "--mode", "offline", "--auto-resume")
+    records = tmp_path / "runs/one/records.jsonl"
+    first = dsb(*run, "--name", "one")
+    whole = records.read_bytes().splitlines(keepends=True)
+    # What a killed process leaves: fewer records, the last line torn.
+    records.write_bytes(b"".join(whole[:-1]) + whole[-1][:20])
+    dsb(*run, "--name", "one")
+    lines = records.read_bytes().splitlines()
+    assert len(whole) == 4
+    assert "4 finals" in dsb("results", "check", "runs/one")
+    assert dsb(*run, "--name", "one").split()[:4] == first.split()[:4]
+    assert records.read_bytes().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("demo", "--auto-resume"), "add --name"),
+        (("run", "demo", "--auto-resume", "--name", "a", "--resume", "last"), "leave --resume"),
+        (("run", "demo", "--auto-resume", "--name", "a", "--shards", "1/2"), "leave --resume and --shards"),
+    ],
+)
+def test_a_run_is_found_again_by_its_name_alone(
+    words: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dsb", *words])
+    assert main() == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_run_in_shards_is_planned_played_and_merged(dsb: Dsb, tmp_path: Path) -> None:
     recipe = Recipe(seed=3, videos=2, per_video=1, duration_s=(12.0, 12.0), parts=("realtime",))
     build(tmp_path / "set", recipe)

@@ -47,6 +47,8 @@ class BusSettings(BaseSettings):
     frames_max_per_stream: Annotated[int, Field(ge=16)] = 4096
     frames_max_bytes: int = 1_000_000_000
     frames_live_max_age_s: Annotated[float, Field(gt=0)] = 900.0
+    stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Servers of a broker cluster that keep each stream and bucket; used by `dsb init` alone."""
     jobs_max: Annotated[int, Field(ge=1)] = 1000
     job_ack_wait_s: Annotated[float, Field(gt=0)] = 30.0
     """A job whose worker is silent for so long is given to another one."""

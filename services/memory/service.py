@@ -143,6 +143,7 @@ class Service:
             threads=settings.memory_threads,
             device=settings.memory_device,
             api_key=settings.memory_api_key.get_secret_value(),
+            replicas=settings.memory_replicas,
         )
 
     def _about(self, rt: Runtime) -> dict[str, str]:

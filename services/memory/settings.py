@@ -19,6 +19,8 @@ class Settings(ServiceSettings):
     folder: name one where notes shall outlive the process."""
     memory_api_key: SecretStr = SecretStr("")
     """Of the Qdrant server."""
+    memory_replicas: Annotated[int, Field(ge=1)] = 1
+    """Servers of a Qdrant cluster that keep each note; of a collection that is made anew."""
     memory_encoder: str = "minilm"
     """`minilm`, a model's folder, or a hub name."""
     memory_device: str = "cpu"

@@ -22,6 +22,8 @@ __all__ = ["init_topology", "streams"]
 _NS = 1_000_000_000
 _DAY_S = 86_400
 _EXISTS = {10058, 10065}
+_TOO_FEW_SERVERS = {10005, 10074}
+"""No suitable peers; more than one replica without a cluster."""
 
 
 def _stream(
@@ -38,7 +40,6 @@ def _stream(
         "max_age": int(max_age_s * _NS),
         "duplicate_window": int(window_s * _NS),
         "allow_direct": True,
-        "num_replicas": 1,
     } | more
 
 
@@ -59,7 +60,7 @@ def _bucket(name: str, ttl_s: float) -> dict[str, Any]:
 def streams(settings: BusSettings) -> list[dict[str, Any]]:
     """Every stream's configuration, as the JetStream API takes it."""
     bound = {"max_bytes": settings.frames_max_bytes, "max_msgs_per_subject": settings.frames_max_per_stream}
-    return [
+    made = [
         _stream(
             subjects.FRAMES_LIVE,
             subjects.frames("*", live=True),
@@ -87,6 +88,7 @@ def streams(settings: BusSettings) -> list[dict[str, Any]]:
         _bucket(subjects.READER_BUCKET, settings.lease_ttl_s),
         _bucket(subjects.STANDING_BUCKET, _DAY_S),
     ]
+    return [config | {"num_replicas": settings.stream_replicas} for config in made]
 
 
 def _consumer(settings: BusSettings) -> dict[str, Any]:
@@ -135,5 +137,10 @@ async def _make(conn: Connection, config: dict[str, Any]) -> None:
             raise TransportError(
                 f"stream {name}: the broker's disk takes no {config.get('max_bytes', 0)} bytes more: "
                 "free some, or lower DSB_FRAMES_MAX_BYTES"
+            )
+        if error.get("err_code") in _TOO_FEW_SERVERS:
+            raise TransportError(
+                f"stream {name}: the broker has not the servers for {config['num_replicas']} replicas "
+                f"({error.get('description')}): lower DSB_STREAM_REPLICAS, or add servers to its cluster"
             )
         raise failure(f"stream {name}", error)

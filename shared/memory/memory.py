@@ -133,8 +133,10 @@ def open_memory(
     threads: int = 1,
     device: str = "cpu",
     api_key: str = "",
+    replicas: int = 1,
 ) -> Memory:
     """Open a memory from a store's URL (`open_store`) and an encoder's name (`load_encoder`)."""
     model = load_encoder(encoder, threads=threads, device=device)
     name = collection_name(model.name, model.dim)
-    return Memory(model, open_store(store, collection=name, dim=model.dim, api_key=api_key))
+    opened = open_store(store, collection=name, dim=model.dim, api_key=api_key, replicas=replicas)
+    return Memory(model, opened)

@@ -36,6 +36,7 @@ class _ClientStore:
     _collection: str
     _where: str
     _params: models.SearchParams | None = models.SearchParams(exact=True)
+    _read: models.ReadConsistencyType | None = None
 
     def _call(self, work: Callable[[], T]) -> T:
         try:
@@ -71,6 +72,7 @@ class _ClientStore:
                 limit=limit,
                 with_payload=True,
                 with_vectors=True,
+                consistency=self._read,
             )
         )
         return [_candidate(hit, hit.score) for hit in reply.points]
@@ -85,6 +87,7 @@ class _ClientStore:
                 limit=limit,
                 with_payload=True,
                 with_vectors=True,
+                consistency=self._read,
             )
         )
         return [_candidate(record, 0.0) for record in found]
@@ -118,9 +121,21 @@ class ServerStore(_ClientStore):
     """A Qdrant server over HTTP; makes its collection and payload indexes when they are missing."""
 
     def __init__(
-        self, url: str, *, collection: str, dim: int, api_key: str = "", timeout_s: int = 10
+        self,
+        url: str,
+        *,
+        collection: str,
+        dim: int,
+        api_key: str = "",
+        replicas: int = 1,
+        timeout_s: int = 10,
     ) -> None:
         self._where, self._collection = f"Qdrant at {url}", collection
+        self._replicas = replicas
+        if replicas > 1:
+            # What most replicas have written, most replicas are asked for: a search sees every note acknowledged
+            # before it, also while one of three servers is away.
+            self._read = models.ReadConsistencyType.MAJORITY
         with warnings.catch_warnings():
             # The client warns of a key without TLS; inside a private network that is the operator's choice.
             warnings.simplefilter("ignore", UserWarning)
@@ -156,6 +171,8 @@ class ServerStore(_ClientStore):
                 self._collection,
                 vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT),
                 hnsw_config=models.HnswConfigDiff(m=0),
+                replication_factor=self._replicas,
+                write_consistency_factor=self._replicas // 2 + 1,
             )
         except UnexpectedResponse as error:
             # Another worker may have made it since we looked.

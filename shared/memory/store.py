@@ -102,16 +102,17 @@ class VectorStore(Protocol):
         ...
 
 
-def open_store(url: str, *, collection: str, dim: int, api_key: str = "") -> VectorStore:
+def open_store(url: str, *, collection: str, dim: int, api_key: str = "", replicas: int = 1) -> VectorStore:
     """Open a store by URL: `http(s)://host:port` (Qdrant), `edge:<path>` (in process, on disk), `memory:`.
 
-    `edge:` alone is a temporary folder, removed at the end. Raises `ConfigError`, `StoreError`.
+    `edge:` alone is a temporary folder, removed at the end. `replicas` is Qdrant's alone. Raises `ConfigError`,
+    `StoreError`.
     """
     try:
         if url.startswith(("http://", "https://")):
             from shared.memory.qdrant import ServerStore
 
-            return ServerStore(url, collection=collection, dim=dim, api_key=api_key)
+            return ServerStore(url, collection=collection, dim=dim, api_key=api_key, replicas=replicas)
         if url == "memory:":
             from shared.memory.qdrant import LocalStore
 

@@ -35,6 +35,8 @@ class Backend:
         self._lock = threading.Lock()
         self.configs: dict[str, models.CreateCollection] = {}
         self.indexes: dict[tuple[str, str], Any] = {}
+        self.consistency: dict[str, list[str]] = {}
+        """What was asked of replicas, by the last path asked."""
 
     def handle(self, method: str, path: str, wait: bool, body: Any) -> Any:
         parts = path.strip("/").split("/")
@@ -142,7 +144,9 @@ def _handler(backend: Backend, api_key: str) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            wait = parse_qs(url.query).get("wait") == ["true"]
+            options = parse_qs(url.query)
+            wait = options.get("wait") == ["true"]
+            backend.consistency[url.path] = options.get("consistency", [])
             try:
                 if self.headers.get("api-key", "") != api_key:
                     raise RefusedError(401, "Must provide an API key")

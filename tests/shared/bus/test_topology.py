@@ -8,6 +8,7 @@ from live_broker import Broker
 
 from shared import subjects
 from shared.bus import init_topology
+from shared.bus.topology import streams
 from shared.errors import TransportError
 from shared.settings import BusSettings
 
@@ -28,6 +29,13 @@ async def test_init_adds_what_is_missing_and_updates_what_changed(broker: Broker
     assert consumer["config"]["max_deliver"] == -1
     assert bucket["config"]["max_age"] == 4_000_000_000
     assert letters["config"]["storage"] == "file"
+
+
+async def test_replicas_need_a_cluster_and_every_stream_and_bucket_has_as_many(broker: Broker) -> None:
+    wanted = BusSettings(nats_url=broker.url, stream_replicas=3)
+    assert {config["num_replicas"] for config in streams(wanted)} == {3}
+    with pytest.raises(TransportError, match=r"servers for 3 replicas .*DSB_STREAM_REPLICAS"):
+        await init_topology(wanted)
 
 
 async def test_what_is_stored_outlives_a_broker_that_is_killed(broker: Broker) -> None:

@@ -11,6 +11,7 @@ from qdrant_http import qdrant_http
 
 from shared.errors import StoreError
 from shared.memory import Memory, VectorStore, open_store
+from shared.messages import Search
 
 
 def test_no_server_is_one_clear_line_with_the_remedy() -> None:
@@ -44,6 +45,17 @@ def test_openings_are_tenants_and_no_graph_is_built() -> None:
     fields = {"opening", "run_id", "scope", "kind", "t_start", "t_end", "stored_at"}
     assert {key for _, key in backend.indexes} == fields
     assert backend.configs["c"].hnsw_config == models.HnswConfigDiff(m=0)
+
+
+def test_what_most_replicas_have_written_most_replicas_are_asked_for() -> None:
+    with qdrant_http() as (url, backend):
+        memory = Memory(HashEncoder(), open_store(url, collection="c", dim=24, replicas=3))
+        memory.upsert([note(0)])
+        assert memory.search(Search(opening="one", text="a", k=1, recent=1, t_max=9.0)).hits
+        made = backend.configs["c"]
+        assert (made.replication_factor, made.write_consistency_factor) == (3, 2)
+        paths = ("/collections/c/points/query", "/collections/c/points/scroll")
+        assert [backend.consistency[path] for path in paths] == [["majority"]] * 2
 
 
 def test_workers_that_start_together_share_one_collection() -> None:

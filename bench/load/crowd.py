@@ -63,11 +63,15 @@ class Crowded:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Callable[[], None]]:
-        """Ask for as long as the context lasts; it yields a check that raises what ended the asking of a stream."""
+        """Ask for as long as the context lasts; it yields a check that raises what ended the asking of a stream.
+
+        Questions that are under way at its end are waited for: the slowest answers count as much as the others.
+        """
         self._dropped_before += self.dropped
         for stream in self.streams:
             stream.heard = Heard()
-        asking = [asyncio.create_task(stream.follow()) for stream in self.streams]
+        over = asyncio.Event()
+        asking = [asyncio.create_task(stream.follow(over)) for stream in self.streams]
 
         def check() -> None:
             for task in asking:
@@ -76,6 +80,8 @@ class Crowded:
 
         try:
             yield check
+            over.set()
+            await asyncio.gather(*asking)
         finally:
             await end_tasks(asking)
 

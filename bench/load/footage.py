@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,13 +34,15 @@ def footage(folder: Path, number: int, *, duration_s: float, fps: int = 4) -> Fo
     return Footage(video, scene)
 
 
-def asks(scene: Scene, opening: str, *, every_s: float, first: int = 0) -> Iterator[tuple[Question, str]]:
+def asks(scene: Scene, opening: str, *, every_s: float, first: int = 0) -> list[tuple[Question, str]]:
     """Questions about the present with their gold, one in `every_s` or so, in time order."""
-    count = int(scene.duration_s / every_s)
+    count, found = int(scene.duration_s / every_s), list[tuple[Question, str]]()
     for number, asked in enumerate(world.questions(scene, "realtime", seed=0, n=count)):
         # The world changes at whole seconds: within one, gold stays.
         t = int(asked.ask_s) + ((first + number) * _PHASE) % 1
         options = tuple(Option(key=o.key, text=o.text) for o in asked.options)
         key, text = f"q{number}", asked.text
         question = Question(opening=opening, key=key, sample="load", t_ask=t, text=text, options=options)
-        yield question, asked.gold
+        found.append((question, asked.gold))
+    # Two within one second may have changed places: the later one would be asked behind its time.
+    return sorted(found, key=lambda one: one[0].t_ask)

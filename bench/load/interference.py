@@ -104,8 +104,9 @@ async def _stretch(asked: Backlog, streaming: Crowded, seconds: float, *, busy: 
             while time.monotonic() - began < seconds:
                 await asyncio.sleep(0.2)
                 check()
-            taken = [value for one in streaming.heard for value in one.latencies]
-        rate = (len(asked.done) - done) / (time.monotonic() - began)
+            rate = (len(asked.done) - done) / (time.monotonic() - began)
+        # Only now: S2 is busy until the last of the stretch's questions is answered.
+        taken = [value for one in streaming.heard for value in one.latencies]
     failed = [why for one in streaming.heard for why in one.failed]
     if failed or len(taken) < _FEWEST:
         raise TransportError(

@@ -51,8 +51,9 @@ async def play(
                 await watch(admitted, check)
                 took = time.monotonic() - began
                 after = await asyncio.to_thread(counted, stack)
-            late = spread("published_late", await admitted.lags())
-            found, dropped = figures(admitted.heard), admitted.dropped
+                dropped = admitted.dropped
+            # What is still to be answered is by now.
+            late, found = spread("published_late", await admitted.lags()), figures(admitted.heard)
     finally:
         await bus.drain()
     streams = len(admitted.streams)

@@ -60,8 +60,8 @@ class Backend(Protocol):
         """Whether somebody was."""
         ...
 
-    def strike(self, fault: Fault) -> None:
-        """Begin the fault, now."""
+    def strike(self, fault: Fault) -> bool:
+        """Begin the fault, now; whether there was anybody to be hit."""
         ...
 
     def lift(self, fault: Fault) -> None:

@@ -6,9 +6,10 @@ The stack serves them all, so that what one fault leaves behind is there when th
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,11 +18,13 @@ from bench.chaos.conduct import Reference, conduct, play_plain
 from bench.chaos.draw import draw
 from bench.chaos.gaps import GAPS
 from bench.chaos.outcome import Outcome, read_outcome
-from bench.chaos.plan import BackendName, Fault, Kind
+from bench.chaos.plan import BackendName, Fault, Kind, Plan
 from bench.data.synth import Recipe
 from bench.files import encoded, read_json, write_atomic
 from bench.run.config import RunConfig
 from bench.run.folder import RunFolder
+from bench.run.manifest import running_code
+from shared.errors import ConfigError
 
 __all__ = ["FAST", "RECIPE", "STALL_S", "campaign", "write_config"]
 
@@ -51,10 +54,19 @@ def campaign(
     plans: int,
     seed: int,
     name: BackendName = "embedded",
+    env: Mapping[str, str] | None = None,
     say: Callable[[int, Outcome], None] = lambda number, outcome: None,
 ) -> list[Outcome]:
-    """Play `plans` plans of a seed on one stack; those whose outcome is in `folder` already are not played again."""
+    """Play `plans` plans of a seed on one stack; those whose outcome is in `folder` already are not played again.
+
+    `env` is what the backend gives its services; it is told in the plans. Raises `ConfigError` when the outcomes in
+    `folder` are of other code or settings.
+    """
+    _require_alike(
+        folder, {"code": running_code(), "config": config.model_dump(mode="json"), "env": dict(env or {})}
+    )
     file = write_config(config, folder / "run.yaml")
+    told = {"config": str(file), "backend": name, "seed": seed, "env": dict(env or {})}
     jobs = [Job(file, folder, f"seed{seed}-plan{number:03d}") for number in range(plans)]
     held = [read_outcome(job.folder) for job in jobs]
     if not all(held):
@@ -62,16 +74,26 @@ def campaign(
             reference = _reference(backend, Job(file, folder, "reference"))
             for number, job in enumerate(jobs):
                 if held[number] is None:
-                    held[number] = outcome = _play(
-                        backend, job, reference, number=number, seed=seed, name=name
-                    )
+                    held[number] = outcome = _play(backend, job, reference, number=number, told=told)
                     say(number, outcome)
     return [outcome for outcome in held if outcome]
 
 
-def _play(
-    backend: Backend, job: Job, reference: Reference, *, number: int, seed: int, name: BackendName
-) -> Outcome:
+def _require_alike(folder: Path, now: dict[str, Any]) -> None:
+    note = folder / "played-by.json"
+    if note.exists():
+        held = read_json(note, remedy="remove it, and the folder beside it")
+        if held != now:
+            what = ", ".join(sorted(key for key in now if held.get(key) != now[key]))
+            raise ConfigError(
+                f"{folder} holds plans of other {what}: remove it, or choose another folder by --out"
+            )
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(note, encoded(now))
+
+
+def _play(backend: Backend, job: Job, reference: Reference, *, number: int, told: dict[str, Any]) -> Outcome:
     def possible(fault: Fault) -> bool:
         return not backend.refusal(fault)
 
@@ -79,8 +101,10 @@ def _play(
     for share in _SHARES:
         shutil.rmtree(job.folder, ignore_errors=True)
         length_s = share * reference.play_s
-        plan = draw(number, seed=seed, length_s=length_s, possible=possible, backend=name, gaps=gaps)
-        outcome = conduct(plan, backend, job, reference, limit_s=STALL_S)
+        faults = draw(number, seed=told["seed"], length_s=length_s, possible=possible, gaps=gaps)
+        if share < 1:
+            faults = tuple(fault.model_copy(update={"after_records": None}) for fault in faults)
+        outcome = conduct(Plan(**told, faults=faults), backend, job, reference, limit_s=STALL_S)
         if not (outcome.missed and outcome.model_copy(update={"faults": ()}).sound):
             break
     return outcome

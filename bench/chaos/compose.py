@@ -1,21 +1,25 @@
-"""Faults on the compose stack: crashes from outside, `docker pause`, networks that are disconnected, fewer CPUs.
+"""Faults on the compose stack: crashes from outside, `docker pause`, networks that are disconnected, switches, a disk.
 
 The stack is the one that `docker compose` finds by its own variables (COMPOSE_FILE, COMPOSE_PROJECT_NAME, …); it is
-brought up where it is not, and left up. The engine must run on this machine: run folders are mounted into the bench.
+brought up with what makes it harmable (`overlay`), and in the end again without. The engine must run on this machine:
+switches and run folders are mounted into the containers.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from bench.chaos.backend import Job
 from bench.chaos.docker import crash, docker, engine_trouble
+from bench.chaos.overlay import BALLAST, DISK, STORE, compose_environment, write_overlay
 from bench.chaos.plan import BENCH, BROKER, Fault, Kind
+from bench.chaos.switches import Switches
 from bench.run.children import tail
 from shared.errors import ConfigError
 from shared.service import SERVICES
@@ -23,68 +27,84 @@ from shared.service import SERVICES
 __all__ = ["Compose"]
 
 _UP_S = "420"
-_SLOW_CPUS = "0.15"
-_KINDS = (Kind.KILL, Kind.PAUSE, Kind.CUT, Kind.BROKER_RESTART, Kind.SLOW_S2)
-_MOUNTED = "/chaos"
+_MOUNTED, _CONFIG = "/chaos", "/chaos.yaml"
+_GO_ON = "kill -CONT -1"
+"""To all processes of a container but its first one."""
+
+
+class _Stale(NamedTuple):
+    """Containers of a target that have to be started again, with when each was started before."""
+
+    began: dict[str, str]
+    least: int
+    """How many of them."""
 
 
 class Compose:
-    """The running compose stack; logs of the bench go to `folder`."""
+    """The running compose stack; logs of the bench, switches and the overlay go to `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
         self._bench: subprocess.Popen[bytes] | None = None
+        self._job: Job | None = None
         self._name = ""
-        self._began: dict[str, str] = {}
+        self._stale: dict[str, _Stale] = {}
+        self._armed: dict[str, dict[str, str]] = {}
         self._cut: dict[str, list[tuple[str, list[str]]]] = {}
-        self._cpus: dict[str, str] = {}
+        self._modes: dict[Path, int] = {}
 
     def __enter__(self) -> Self:
         if trouble := engine_trouble():
             raise ConfigError(f"no Docker engine answers ({trouble}): start it, or choose --backend embedded")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        docker("compose", "up", "-d", "--wait", "--wait-timeout", _UP_S, timeout=600)
+        self._switches = Switches(self._folder / "switches")
+        self._switches.folder.chmod(0o777)  # the containers' user is another one
+        overlay = self._folder / "docker-compose.chaos.yml"
+        self._env = compose_environment(overlay)
+        plain = json.loads(docker("compose", "config", "--format", "json"))
+        self._volume = f"{plain['name']}_{STORE}"
+        write_overlay(
+            overlay, switches=self._switches.folder, broker_image=plain["services"][BROKER]["image"]
+        )
+        self._compose("up", "-d", "--wait", "--wait-timeout", _UP_S, timeout=600)
         return self
 
     def __exit__(self, *args: object) -> None:
         self.abandon()
+        # As it was before; the broker's own store with it.
+        self._compose("rm", "-fsv", BROKER, DISK)
+        docker("compose", "up", "-d", "--wait", "--wait-timeout", _UP_S, "--remove-orphans", timeout=600)
+        docker("volume", "rm", "-f", self._volume)
+        for folder, mode in self._modes.items():
+            folder.chmod(mode)
 
     def refusal(self, fault: Fault) -> str:
         """Why this fault can not be had here; empty when it can."""
-        if fault.at:
-            return "containers have no switches at failpoints: give after_s or after_records, or play it embedded"
-        if fault.kind not in _KINDS:
-            return f"{fault.kind} can't be had in containers: play it embedded"
         if fault.kind is Kind.CUT and fault.abrupt:
             return "a network that is disconnected breaks no connection: leave `abrupt` out"
-        if fault.kind is Kind.CUT and fault.target == BENCH:
-            return "the bench of a compose stack is not cut off: choose a service"
         return ""
 
     def play(self, job: Job, *, resume: bool) -> None:
         """Begin the run as `docker compose run bench`, with the folder of runs mounted."""
-        job.out.chmod(0o777)  # the container's user is another one
-        self._name = f"dsb-chaos-{job.name}"
+        # The container's user is another one.
+        job.out.mkdir(parents=True, exist_ok=True)
+        self._modes.setdefault(job.out, job.out.stat().st_mode & 0o7777)
+        job.out.chmod(0o777)
+        job.config.chmod(0o644)
+        self._job, self._name = job, f"dsb-chaos-{job.name}"
         with contextlib.suppress(ConfigError):
             docker("rm", "-f", self._name)
-        go_on = ["--resume", f"{_MOUNTED}/{job.name}"] if resume else [_inside(job), "--name", job.name]
-        mounted = ["-v", f"{job.out.resolve()}:{_MOUNTED}"]
-        words = [
-            "run",
-            "--rm",
-            "-T",
-            "--name",
-            self._name,
-            *mounted,
-            "bench",
-            "run",
-            *go_on,
-            "--out",
-            _MOUNTED,
-        ]
+        go_on = ["--resume", f"{_MOUNTED}/{job.name}"] if resume else [_CONFIG, "--name", job.name]
+        mounts = (f"{job.out.resolve()}:{_MOUNTED}", f"{job.config.resolve()}:{_CONFIG}:ro")
+        mounted = [word for mount in mounts for word in ("-v", mount)]
+        inside = ["bench", "run", *go_on, "--out", _MOUNTED]
+        words = ["run", "--rm", "-T", "--name", self._name, *mounted, *inside]
         with self._log.open("ab") as out:
             self._bench = subprocess.Popen(
-                ["docker", "compose", *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                ["docker", "compose", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=self._env,
             )
 
     @property
@@ -95,6 +115,13 @@ class Compose:
         """The exit code of the bench; null while it runs."""
         return self._bench.poll() if self._bench else 0
 
+    def _share(self) -> None:
+        """Make what the container's user wrote ours, too: `chaos.json` is written beside it."""
+        if self._job and os.geteuid() != 0:
+            folder = f"{_MOUNTED}/{self._job.name}"
+            words = ["--rm", "-T", "--no-deps", "-v", f"{self._job.out.resolve()}:{_MOUNTED}"]
+            self._compose("run", *words, "--entrypoint", "chmod", "bench", "-R", "a+rwX", folder)
+
     def abandon(self) -> None:
         """Kill the bench."""
         if self._bench and self._bench.poll() is None:
@@ -102,74 +129,103 @@ class Compose:
                 docker("kill", self._name)
             self._bench.terminate()
             self._bench.wait(30)
+        self._share()
 
     def said(self) -> str:
         """The last lines that the bench printed."""
         return tail(self._log, 3)
 
     def arm(self, fault: Fault) -> None:
-        """There are no failpoints here: `refusal` says so."""
-        raise ConfigError(f"{fault}: {self.refusal(fault)}")
+        """Switch the failpoint on."""
+        self._armed[fault.at] = self._begun(fault.target)
+        self._switches.on(fault)
 
     def sprung(self, fault: Fault) -> bool:
-        """Never: there are no failpoints here."""
-        return False
+        """Whether somebody was hit there."""
+        if not self._switches.acted(fault):
+            return False
+        if fault.kind is Kind.KILL and fault.target != BENCH:
+            self._stale[fault.target] = _Stale(self._armed[fault.at], 1)
+        return True
 
-    def strike(self, fault: Fault) -> None:
-        """Begin the fault, on every container of the target."""
-        for container in self._containers(fault.target):
+    def strike(self, fault: Fault) -> bool:
+        """Begin the fault, on every container of the target; whether there was one."""
+        match fault.kind:
+            case Kind.CLOCK_JUMP | Kind.SLOW_S2:
+                self._switches.on(fault)
+                return True
+            case Kind.DISK_FULL:
+                return self._fill(fault.target)
+        hit = [one for one in self._containers(fault.target) if _state(one).get("Running")]
+        if fault.kind in (Kind.KILL, Kind.BROKER_RESTART):
+            self._note(fault.target, hit)
+        for container in hit:
             match fault.kind:
                 case Kind.KILL:
-                    self._note_start(container, fault.target)
                     crash(container)
                 case Kind.PAUSE:
                     docker("pause", container)
                 case Kind.CUT:
                     self._disconnect(container)
-                case Kind.BROKER_RESTART:
-                    self._note_start(container, fault.target)
-                    docker("restart", "-t", "10", container)
                 case _:
-                    self._cpus[container] = docker("inspect", "-f", "{{.HostConfig.NanoCpus}}", container)
-                    docker("update", "--cpus", _SLOW_CPUS, container)
+                    docker("restart", "-t", "10", container)
+        return bool(hit)
 
     def lift(self, fault: Fault) -> None:
         """End the fault, on every container that it was begun on."""
-        if fault.kind is Kind.PAUSE:
-            for container in self._containers(fault.target):
-                with contextlib.suppress(ConfigError):  # not paused any more
-                    docker("unpause", container)
-        for container in list(self._cut) if fault.kind is Kind.CUT else ():
-            for network, aliases in self._cut.pop(container):
-                named = [word for alias in aliases for word in ("--alias", alias)]
-                docker("network", "connect", *named, network, container)
-        for container in list(self._cpus) if fault.kind is Kind.SLOW_S2 else ():
-            docker("update", "--cpus", str(int(self._cpus.pop(container)) / 1e9), container)
+        if fault.at:
+            self._switches.off(fault)
+        match fault.kind:
+            case Kind.PAUSE:
+                how = ["exec", "{}", "sh", "-c", _GO_ON] if fault.at else ["unpause", "{}"]
+                for container in self._containers(fault.target):
+                    with contextlib.suppress(ConfigError):  # not paused any more
+                        docker(*(word.format(container) for word in how))
+            case Kind.CUT:
+                for container in list(self._cut):
+                    self._connect(container)
+            case Kind.CLOCK_JUMP | Kind.SLOW_S2:
+                self._switches.off(fault)
+            case Kind.DISK_FULL:
+                self._free(fault.target)
+            case Kind.KILL | Kind.BROKER_RESTART:
+                pass
 
     def ready(self, target: str = "") -> bool:
-        """Whether every container of the target (empty: of all) was started again and is healthy."""
+        """Whether the target (empty: all) was started again as far as it ended, and every container is healthy."""
         if target == BENCH:
             return self.ended() is None
         wanted = [target] if target and target != BROKER else [BROKER, *SERVICES]
-        return all(self._healthy(container) for name in wanted for container in self._containers(name))
+        return all(self._is_up(name) for name in wanted)
 
-    def _healthy(self, container: str) -> bool:
-        state = _state(container)
-        if state.get("StartedAt") == self._began.get(container) or not state.get("Running"):
-            return False
-        return not state.get("Paused") and state.get("Health", {}).get("Status", "healthy") == "healthy"
+    def _is_up(self, target: str) -> bool:
+        containers = self._containers(target)
+        if stale := self._stale.get(target):
+            now = self._begun(target)
+            if sum(now.get(one) != began for one, began in stale.began.items()) < stale.least:
+                return False
+        return bool(containers) and all(_healthy(_state(container)) for container in containers)
 
-    def _note_start(self, container: str, target: str) -> None:
+    def _begun(self, target: str) -> dict[str, str]:
+        """When each of its containers was started."""
+        return {container: str(_state(container).get("StartedAt")) for container in self._containers(target)}
+
+    def _note(self, target: str, ending: Sequence[str]) -> None:
+        """These are about to end, and have to be started again."""
         if target != BENCH:
-            self._began[container] = str(_state(container).get("StartedAt"))
+            began = self._begun(target)
+            self._stale[target] = _Stale({one: began[one] for one in ending}, len(ending))
+
+    def _compose(self, *args: str, timeout: float = 120.0) -> str:
+        return docker("compose", *args, timeout=timeout, env=self._env)
 
     def _containers(self, target: str) -> Sequence[str]:
         if target == BENCH:
             return [self._name] if self.ended() is None else []
         service, _, number = target.rpartition("-")
         if not number.isdigit():
-            return docker("compose", "ps", "-q", target).split()
-        return docker("compose", "ps", "-q", service).split()[int(number) - 1 : int(number)]
+            return self._compose("ps", "-a", "-q", target).split()
+        return self._compose("ps", "-a", "-q", service).split()[int(number) - 1 : int(number)]
 
     def _disconnect(self, container: str) -> None:
         """From every network that the broker is in, too."""
@@ -179,10 +235,44 @@ class Compose:
                 self._cut.setdefault(container, []).append((network, how.get("Aliases") or []))
                 docker("network", "disconnect", network, container)
 
+    def _connect(self, container: str) -> None:
+        for network, aliases in self._cut.pop(container):
+            named = [word for alias in aliases for word in ("--alias", alias)]
+            with contextlib.suppress(ConfigError):  # a bench that is gone by now
+                docker("network", "connect", *named, network, container)
 
-def _inside(job: Job) -> str:
-    """The configuration as the container sees it."""
-    return f"{_MOUNTED}/{job.config.resolve().relative_to(job.out.resolve())}"
+    def _fill(self, target: str) -> bool:
+        if target == BROKER:
+            self._on_disk(f"cat /dev/zero > {BALLAST} || true")
+            return True
+        assert self._job is not None
+        return self._room(f"{_MOUNTED}/{self._job.name}/records.jsonl")
+
+    def _free(self, target: str) -> None:
+        if target == BENCH:
+            self._room()
+            return
+        self._on_disk(f"rm -f {BALLAST}")
+        # A broker that met a full disk serves no stream until it is started again.
+        self.strike(Fault(kind=Kind.BROKER_RESTART, after_s=0))
+
+    def _on_disk(self, script: str) -> None:
+        for container in self._containers(DISK):
+            docker("exec", container, "sh", "-c", script)
+
+    def _room(self, *file: str) -> bool:
+        try:
+            docker("exec", self._name, "python", "-m", "bench.chaos.room", *file)
+        except ConfigError:  # the bench is over, or does not run yet
+            return False
+        return True
+
+
+def _healthy(state: dict[str, Any]) -> bool:
+    if not state.get("Running") or state.get("Paused"):
+        return False
+    status: str = state.get("Health", {}).get("Status", "healthy")
+    return status == "healthy"
 
 
 def _state(container: str) -> dict[str, Any]:

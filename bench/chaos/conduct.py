@@ -6,6 +6,7 @@ lifted at the end, and the stack must come back.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ __all__ = ["Reference", "conduct", "play_plain", "require"]
 
 _LOOK_S = 0.02
 _PROBE_EVERY_S = 0.1
+_LIMIT_S = 300.0
 _BACK_S = 240.0
 """How long a stack may take to come back when all faults are over."""
 _RESUMES = 4
@@ -51,11 +53,7 @@ class _Course:
     lifted: float | None = None
     ready: float | None = None
     recovered: float | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing is left to wait for."""
-        return self.recovered is not None
+    probed: float = 0.0
 
 
 class _Conductor:
@@ -64,7 +62,6 @@ class _Conductor:
         self.courses = [_Course(fault) for fault in faults]
         self.watch = Watch(job.folder)
         self.resumed = 0
-        self._probed = 0.0
 
     def play(self) -> str:
         """Play to the end; empty when that was reached, else why not."""
@@ -105,13 +102,16 @@ class _Conductor:
                 self._backend.lift(course.fault)
                 course.lifted = time.monotonic()
         elif course.ready is None:
-            if now - self._probed >= _PROBE_EVERY_S:
-                self._probed = now
-                if self._backend.ready(course.fault.target):
-                    course.ready = time.monotonic()
+            self._probe(course)
         elif course.recovered is None:
             paths = _PATHS.get(course.fault.service, frozenset())
             course.recovered = self.watch.first(paths, course.ready)
+
+    def _probe(self, course: _Course) -> None:
+        if time.monotonic() - course.probed >= _PROBE_EVERY_S:
+            course.probed = time.monotonic()
+            if self._backend.ready(course.fault.target):
+                course.ready = time.monotonic()
 
     def _strike_if_due(self, course: _Course, now: float) -> None:
         fault = course.fault
@@ -126,8 +126,10 @@ class _Conductor:
             self._backend.arm(fault)
             return
         if self._backend.ended() is None:
-            course.struck = time.monotonic()
-            self._backend.strike(fault)
+            # One that hits nobody, such as a process that is just being started again, is tried anew.
+            at = time.monotonic()
+            if self._backend.strike(fault):
+                course.struck = at
 
     def _due(self, fault: Fault, now: float) -> bool:
         if fault.after_s is None and fault.after_records is None:
@@ -136,23 +138,28 @@ class _Conductor:
             return False
         return not isinstance(fault.after_s, float) or now - self.watch.began >= fault.after_s
 
-    def settle(self) -> str:
-        """Lift what is left, and wait until the stack is whole; empty when it is, else what is not."""
+    def lift(self) -> None:
+        """End the bench, and every fault that was not ended yet."""
         self._backend.abandon()
         for course in self.courses:
             if course.lifted is None:
                 self._backend.lift(course.fault)
                 course.lifted = time.monotonic()
+
+    def settle(self) -> str:
+        """Lift what is left, and wait until the stack is whole; empty when it is, else what is not."""
+        self.lift()
         deadline = time.monotonic() + _BACK_S
-        while not self._backend.ready():
+        waiting = [one for one in self.courses if one.struck is not None and one.fault.target != BENCH]
+        while True:
+            for course in waiting:
+                if course.ready is None:
+                    self._probe(course)
+            if all(one.ready is not None for one in waiting) and self._backend.ready():
+                return ""
             if time.monotonic() > deadline:
                 return f"the stack was not ready again within {_BACK_S:g} s"
             time.sleep(_PROBE_EVERY_S)
-        now = time.monotonic()
-        for course in self.courses:
-            if course.struck is not None and course.ready is None and course.fault.target != BENCH:
-                course.ready = now
-        return ""
 
     def struck(self) -> list[Struck]:
         """What each fault came to."""
@@ -184,9 +191,9 @@ def require(plan: Plan, backend: Backend) -> None:
             raise ConfigError(f"{fault}: {refusal}")
 
 
-def play_plain(backend: Backend, job: Job, *, limit_s: float = 600.0) -> Reference:
-    """Play without faults; raises `DataError` when the run does not end well."""
-    plain = _Conductor(backend, job, (), limit_s=limit_s)
+def play_plain(backend: Backend, job: Job) -> Reference:
+    """Play without faults, however long it takes; raises `DataError` when the run does not end well."""
+    plain = _Conductor(backend, job, (), limit_s=math.inf)
     began = time.monotonic()
     if trouble := plain.play():
         backend.abandon()
@@ -197,16 +204,23 @@ def play_plain(backend: Backend, job: Job, *, limit_s: float = 600.0) -> Referen
 
 
 def conduct(
-    plan: Plan, backend: Backend, job: Job, reference: Reference, *, limit_s: float = 300.0
+    plan: Plan, backend: Backend, job: Job, reference: Reference, *, limit_s: float = _LIMIT_S
 ) -> Outcome:
     """Play the plan's run under its faults, compare it, and leave `chaos.json` in its folder.
 
-    Raises `ConfigError` before anything is played, when a fault can't be had on this backend.
+    It may take `limit_s`, and thrice as long as without faults. Raises `ConfigError` before anything is played,
+    when a fault can't be had on this backend.
     """
     require(plan, backend)
+    lasting = sum(fault.for_s for fault in plan.faults)
+    limit_s += 3 * reference.seconds + lasting
     conductor = _Conductor(backend, job, plan.drawn(), limit_s=limit_s)
     began = time.monotonic()
-    trouble = conductor.play()
+    try:
+        trouble = conductor.play()
+    except BaseException:
+        conductor.lift()
+        raise
     seconds = time.monotonic() - began
     load = os.getloadavg()[0]
     trouble = " ".join(filter(None, [trouble, conductor.settle()]))

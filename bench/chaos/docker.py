@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 
 from shared.errors import ConfigError
 
@@ -25,10 +26,10 @@ def engine_trouble() -> str:
     return ""
 
 
-def docker(*args: str, timeout: float = _TIMEOUT_S) -> str:
+def docker(*args: str, timeout: float = _TIMEOUT_S, env: Mapping[str, str] | None = None) -> str:
     """What it prints; raises `ConfigError` with its own words when it fails."""
     try:
-        ended = subprocess.run(["docker", *args], capture_output=True, text=True, timeout=timeout)
+        ended = subprocess.run(["docker", *args], capture_output=True, text=True, timeout=timeout, env=env)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"docker {' '.join(args[:2])}: {error}; is a Docker engine running?") from error
     if ended.returncode:

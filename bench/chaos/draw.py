@@ -10,8 +10,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.chaos.gaps import BENCH_GAPS, SERVICE_GAPS
-from bench.chaos.plan import BENCH, BROKER, BackendName, Fault, Kind, Plan
+from bench.chaos.gaps import GAPS
+from bench.chaos.plan import BENCH, BROKER, Fault, Kind
 from shared.service import SERVICES
 
 __all__ = ["catalogue", "draw"]
@@ -47,10 +47,9 @@ def draw(
     seed: int,
     length_s: float,
     possible: Callable[[Fault], bool] = lambda fault: True,
-    backend: BackendName = "embedded",
-    gaps: Sequence[str] = SERVICE_GAPS + BENCH_GAPS,
-) -> Plan:
-    """Plan `number` of a seed, for a run that takes `length_s` from its first play to its end without faults."""
+    gaps: Sequence[str] = GAPS,
+) -> tuple[Fault, ...]:
+    """Faults of plan `number` of a seed, for a run that takes `length_s` from its first play to its end without any."""
     rng = random.Random(f"{seed}/{number}")
     shuffled = random.Random(f"{seed}/order")
     kinds = [fault for fault in catalogue() if possible(Fault(**fault, after_s=0.0))]
@@ -68,7 +67,7 @@ def draw(
     if rng.random() < _SECOND:
         others = [kind for kind in kinds if kind["target"] != first.service]
         faults.append(_at_time(rng.choice(others), rng, length_s))
-    return Plan(seed=seed, backend=backend, faults=tuple(faults))
+    return tuple(faults)
 
 
 def _in_gap(gap: str, rng: random.Random) -> Fault:

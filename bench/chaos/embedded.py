@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import signal
 import socket
 import subprocess
@@ -16,11 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from bench.chaos import room
 from bench.chaos.backend import Job
 from bench.chaos.disk import SmallDisk
-from bench.chaos.gaps import BENCH_GAPS, SERVICE_GAPS, Action, Switches
 from bench.chaos.links import Links
+from bench.chaos.overlay import SMALL_DISK
 from bench.chaos.plan import BENCH, BROKER, Fault, Kind
+from bench.chaos.switches import Switches, environment
 from bench.run import broker
 from bench.run.children import child_env, tail
 from bench.run.config import RunConfig
@@ -31,14 +32,9 @@ from shared.service import SERVICES
 
 __all__ = ["Embedded"]
 
-_ACTIONS: tuple[Action, ...] = ("kill", "pause")
 _PROBE_S = 0.25
 _READY_S = 600.0
 """A busy machine may take long to load the models."""
-_ON_SMALL_DISK = {"DSB_FRAMES_MAX_BYTES": "64000000"}
-"""What a stream may reserve there."""
-_ROOM = 64
-"""Bytes that the run folder still has when it is made full: less than a record."""
 
 
 class Embedded:
@@ -52,22 +48,22 @@ class Embedded:
         env: Mapping[str, str] | None = None,
         counts: Mapping[str, int] | None = None,
         small_disk: bool = False,
-        slow_ms: int = 400,
     ) -> None:
-        """`small_disk`: the broker's store is on one that can be filled. `slow_ms`: of each answer of a slow S2."""
-        self._config, self._folder, self._slow_ms = config, folder, slow_ms
-        self._env = {**(_ON_SMALL_DISK if small_disk else {}), **(env or {})}
+        """`small_disk`: the broker's store is on one that can be filled."""
+        self._config, self._folder = config, folder
+        self._env = {**(SMALL_DISK if small_disk else {}), **(env or {})}
         self._counts, self._small = dict(counts or {}), small_disk
         self._disk: SmallDisk | None = None
         self._bench: subprocess.Popen[bytes] | None = None
         self._job: Job | None = None
         self._starts: dict[str, int] = {}
+        self._armed: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         folder = self._folder
         if self._small:
             self._disk = SmallDisk(folder / "store" / "jetstream")
-        self._switches = Switches(folder / "switches", SERVICE_GAPS + BENCH_GAPS, actions=_ACTIONS)
+        self._switches = Switches(folder / "switches")
         port = broker.free_port()
         self._links = Links((*SERVICES, BENCH), broker=port)
         try:
@@ -98,19 +94,7 @@ class Embedded:
             self._disk.close()
 
     def _service_env(self, name: str) -> dict[str, str]:
-        slow = f"s2.answering=sleep:{self._slow_ms}?{self._slow_file}"
-        return {
-            "DSB_NATS_URL": self._links.url(name),
-            "DSB_FAILPOINTS": f"{self._switches.rules()};{slow}",
-            "DSB_CLOCK_FILE": str(self._clock(name)),
-        }
-
-    @property
-    def _slow_file(self) -> Path:
-        return self._folder / "switches" / "slow-s2"
-
-    def _clock(self, service: str) -> Path:
-        return self._folder / "switches" / f"clock-{service}"
+        return {"DSB_NATS_URL": self._links.url(name), **environment(self._switches.folder, name)}
 
     def refusal(self, fault: Fault) -> str:
         """Why this fault can not be had here; empty when it can."""
@@ -120,6 +104,9 @@ class Embedded:
             return "a full run folder can be had on Linux only: leave disk-full of bench out of the plan"
         if fault.kind in (Kind.CLOCK_JUMP, Kind.CUT) and fault.target != fault.service:
             return f"{fault.kind} hits all of {fault.service}: leave the number in {fault.target!r} out"
+        number = fault.target.removeprefix(f"{fault.service}-")
+        if number.isdigit() and not 1 <= int(number) <= self._counts.get(fault.service, 1):
+            return f"there is no {fault.target}: `counts` says how many processes a service has"
         return ""
 
     def play(self, job: Job, *, resume: bool) -> None:
@@ -130,14 +117,14 @@ class Embedded:
         python = [sys.executable, "-P", "-m"]
         # It ends with this process, like the services do.
         command = [*python, "bench.run.child", str(self._watch), "exec", *python, "bench.cli", *words]
-        rules = self._switches.rules()
+        own = environment(self._switches.folder, BENCH)
         with self._log.open("ab") as out:
             self._bench = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env=child_env({**self._env, "DSB_FAILPOINTS": rules}),
+                env=child_env({**self._env, **own}),
                 pass_fds=(self._watch,),
                 start_new_session=True,
             )
@@ -160,51 +147,50 @@ class Embedded:
         """The last lines that the bench printed."""
         return tail(self._log, 3)
 
-    def _action(self, fault: Fault) -> Action:
-        return "kill" if fault.kind is Kind.KILL else "pause"
-
     def arm(self, fault: Fault) -> None:
         """Switch the failpoint on."""
-        self._note_starts(fault.target, 1 if fault.kind is Kind.KILL else 0)
-        self._switches.arm(fault.at, self._action(fault))
+        if fault.target != BENCH:
+            self._armed[fault.at] = self._stack.starts(fault.target)
+        self._switches.on(fault)
 
     def sprung(self, fault: Fault) -> bool:
         """Whether somebody was hit there."""
-        return self._switches.sprung(fault.at, self._action(fault))
+        if not self._switches.acted(fault):
+            return False
+        if fault.kind is Kind.KILL and fault.target != BENCH:
+            self._starts[fault.target] = self._armed[fault.at] + 1
+        return True
 
-    def strike(self, fault: Fault) -> None:
-        """Begin the fault."""
+    def strike(self, fault: Fault) -> bool:
+        """Begin the fault; whether there was anybody to be hit."""
         target = fault.target
         match fault.kind:
             case Kind.KILL:
-                self._note_starts(target, len(self._signal(target, signal.SIGKILL)))
+                return self._end(target, signal.SIGKILL)
+            case Kind.BROKER_RESTART:
+                return self._end(target, signal.SIGTERM)
             case Kind.PAUSE:
-                self._signal(target, signal.SIGSTOP)
+                return bool(self._signal(target, signal.SIGSTOP))
             case Kind.CUT:
                 self._links.cut(target, abrupt=fault.abrupt)
-            case Kind.BROKER_RESTART:
-                self._note_starts(target, len(self._signal(target, signal.SIGTERM)))
-            case Kind.CLOCK_JUMP:
-                self._clock(target).write_text(f"{fault.by_s}", encoding="ascii")
-            case Kind.SLOW_S2:
-                self._slow_file.touch()
+            case Kind.CLOCK_JUMP | Kind.SLOW_S2:
+                self._switches.on(fault)
             case Kind.DISK_FULL:
                 self._fill(target)
+        return True
 
     def lift(self, fault: Fault) -> None:
         """End the fault, or switch its failpoint off."""
         target = fault.target
         if fault.at:
-            self._switches.disarm(fault.at, self._action(fault))
+            self._switches.off(fault)
         match fault.kind:
             case Kind.PAUSE:
                 self._signal(target, signal.SIGCONT)
             case Kind.CUT:
                 self._links.mend(target)
-            case Kind.CLOCK_JUMP:
-                self._clock(target).unlink(missing_ok=True)
-            case Kind.SLOW_S2:
-                self._slow_file.unlink(missing_ok=True)
+            case Kind.CLOCK_JUMP | Kind.SLOW_S2:
+                self._switches.off(fault)
             case Kind.DISK_FULL:
                 self._free(target)
             case Kind.KILL | Kind.BROKER_RESTART:
@@ -224,10 +210,13 @@ class Embedded:
             return _listens(self._stack.url)
         return all(not probe(f"{page}/readyz", timeout=_PROBE_S) for page in self._stack.pages(name))
 
-    def _note_starts(self, target: str, more: int) -> None:
-        """Ready is who has been started so often."""
+    def _end(self, target: str, number: signal.Signals) -> bool:
+        """Have processes end that are then started again: ready is who has been started so often."""
+        before = 0 if target == BENCH else self._stack.starts(target)
+        hit = self._signal(target, number)
         if target != BENCH:
-            self._starts[target] = self._stack.starts(target) + more
+            self._starts[target] = before + len(hit)
+        return bool(hit)
 
     def _signal(self, target: str, number: signal.Signals) -> list[int]:
         if target != BENCH:
@@ -242,18 +231,15 @@ class Embedded:
             assert self._disk is not None
             self._disk.fill()
         elif self._bench and self._job:
-            records = self._job.folder / "records.jsonl"
-            most = (records.stat().st_size if records.exists() else 0) + _ROOM
-            resource.prlimit(self._bench.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+            room.take([self._bench.pid], self._job.folder / "records.jsonl")
 
     def _free(self, target: str) -> None:
         if target == BROKER and self._disk:
             self._disk.free()
             # A broker that met a full disk serves no stream until it is started again.
-            self._note_starts(target, len(self._signal(target, signal.SIGTERM)))
+            self._end(target, signal.SIGTERM)
         elif target == BENCH and self._bench and self._bench.poll() is None:
-            free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-            resource.prlimit(self._bench.pid, resource.RLIMIT_FSIZE, free)
+            room.free([self._bench.pid])
 
 
 def _listens(url: str) -> bool:

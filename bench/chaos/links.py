@@ -2,34 +2,49 @@
 
 A silent cut is a network that has gone: bytes stop in both directions, nobody is told, and what was sent meanwhile
 arrives once it is mended, as TCP would repeat it. An abrupt one breaks every connection and refuses new ones.
+
+`python -m bench.chaos.links PORT HOST:PORT FOLDER` is one of them as a process, in a pod beside a service: it is cut
+while FOLDER holds a file `cut` or `cut-abrupt`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import sys
 import threading
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-__all__ = ["Links"]
+__all__ = ["CUT", "CUT_ABRUPT", "Links"]
+
+CUT, CUT_ABRUPT = "cut", "cut-abrupt"
+"""Switches of a link that is a process."""
+_LOOK_S = 0.02
 
 _HOST = "127.0.0.1"
 _CHUNK = 1 << 16
 
 
+class _Address(NamedTuple):
+    host: str
+    port: int
+
+
 class _Link:
     """One service's way to the broker; lives in the loop of its `Links`."""
 
-    def __init__(self, broker: int) -> None:
+    def __init__(self, broker: _Address) -> None:
         self._broker = broker
         self._whole = asyncio.Event()
         self._whole.set()
         self._abrupt = False
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def listen(self) -> int:
-        self._server = await asyncio.start_server(self._serve, _HOST, 0)
+    async def listen(self, port: int = 0) -> int:
+        self._server = await asyncio.start_server(self._serve, _HOST, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def cut(self, abrupt: bool) -> None:
@@ -56,15 +71,16 @@ class _Link:
             if self._abrupt:
                 writer.transport.abort()
                 return
-            await self._whole.wait()
-            with contextlib.suppress(OSError):
+            # Whoever ends the loop cancels this task: the streams' own code would print that as a failure.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await self._whole.wait()
                 await self._join(reader, writer)
         finally:
             self._writers.discard(writer)
             writer.close()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(_HOST, self._broker)
+        there, back = await asyncio.open_connection(*self._broker)
         self._writers.add(back)
         ways = [
             asyncio.create_task(self._pump(reader, back)),
@@ -126,7 +142,7 @@ class Links:
 
 
 async def _made(broker: int) -> _Link:
-    return _Link(broker)
+    return _Link(_Address(_HOST, broker))
 
 
 async def _end_others() -> None:
@@ -134,3 +150,24 @@ async def _end_others() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+
+
+async def _serve_alone(port: int, broker: _Address, switches: Path) -> None:
+    """Be one link until told to end, as switches say."""
+    link = _Link(broker)
+    await link.listen(port)
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    was = (False, False)
+    while not over.is_set():
+        now = ((switches / CUT).exists(), (switches / CUT_ABRUPT).exists())
+        if now != was:
+            was = now
+            await (link.cut(now[1]) if any(now) else link.mend())
+        await asyncio.sleep(_LOOK_S)
+    await link.close()
+
+
+if __name__ == "__main__":
+    _host, _, _port = sys.argv[2].rpartition(":")
+    asyncio.run(_serve_alone(int(sys.argv[1]), _Address(_host, int(_port)), Path(sys.argv[3])))

@@ -151,6 +151,16 @@ class Plan(_Section):
     """A folder of the same run without faults; made first when empty."""
     faults: Annotated[tuple[Fault, ...], Field(min_length=1)]
 
+    @field_validator("faults")
+    @classmethod
+    def _apart(cls, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+        places = [(fault.kind, fault.at) for fault in faults if fault.at]
+        if twice := next((place for place in places if places.count(place) > 1), None):
+            raise ValueError(
+                f"two faults {twice[0]} at {twice[1]}, which one hit would count for: leave one out"
+            )
+        return faults
+
     def drawn(self) -> tuple[Fault, ...]:
         """The faults, with every range drawn."""
         rng = random.Random(self.seed)

@@ -73,13 +73,15 @@ def by_fault(outcomes: Iterable[Outcome]) -> Sheet:
             target,
             str(len(of)),
             *_spread([one.after(one.ready_s) for one in of]),
+            str(sum(one.recovery_s is not None for one in of)),
             *_spread([one.after(one.recovery_s) for one in of]),
         )
         for (kind, target), of in sorted(groups.items())
     ]
-    columns = ("fault", "target", "n", "ready p50, s", "max, s", "recovered p50, s", "max, s")
+    columns = ("fault", "target", "n", "ready p50, s", "max, s", "answered", "next answer p50, s", "max, s")
     notes = (
-        "Seconds since the fault was over, until the target is ready, and until an answer came through it.",
+        "Seconds since the fault was over, until the target is ready, and until the next answer that leads through "
+        "it (of S1 and S2: one of theirs). Where the run needed no more, none came.",
     )
     return Sheet("Recovery by fault", columns, rows, text=2, notes=notes)
 

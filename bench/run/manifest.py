@@ -19,7 +19,7 @@ from bench.data.dataset import Dataset
 from bench.run.config import RunConfig
 from shared.errors import ConfigError
 
-__all__ = ["DataStamp", "Manifest", "check_resume", "hardware", "make_manifest"]
+__all__ = ["DataStamp", "Manifest", "check_resume", "hardware", "make_manifest", "running_code"]
 
 
 class DataStamp(BaseModel):
@@ -97,7 +97,7 @@ def make_manifest(
         ),
         models=dict(models or {}),
         codec=codec,
-        code=_code(),
+        code=running_code(),
         packages=_packages(),
         hardware=hardware(),
     )
@@ -129,7 +129,8 @@ def _packages() -> dict[str, str]:
 
 
 @cache
-def _code() -> dict[str, str]:
+def running_code() -> dict[str, str]:
+    """What tells this code from another: its version, and in a checkout its commit and whether it was changed."""
     try:
         own = version("dualstreambench")
     except PackageNotFoundError:

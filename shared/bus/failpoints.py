@@ -3,7 +3,8 @@
 `DSB_FAILPOINTS="NAME[TAG]=ACTION@N?FILE!FILE;…"`: NAME may be a glob, TAG is a part of the tag. ACTION is
 `kill`, `pause`, `sleep:MS` or `delay:LO:HI:SEED` (milliseconds, uniformly random). `@N`: only the Nth
 hit. `?FILE`: only while FILE is there. `!FILE`: only once; FILE is made first, so that a restarted
-process goes on.
+process goes on. `^FILE`, in place of both: only when FILE is there, which is taken away first: a switch. A
+`{name}` in FILE stands for the failpoint's name, so that one rule makes a switch of each.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["ahit", "configure", "hit"]
 
 _RULE = re.compile(
     r"(?P<name>[^\[=\s]+)(\[(?P<tag>.*)\])?=(?P<action>kill|pause|sleep:[\d.]+|delay:[\d.]+:[\d.]+:\d+)"
-    r"(@(?P<nth>\d+))?(\?(?P<while>[^!]+))?(!(?P<file>.+))?"
+    r"(@(?P<nth>\d+))?(\^(?P<switch>.+)|(\?(?P<while>[^!]+))?(!(?P<file>.+))?)"
 )
 
 
@@ -37,7 +38,7 @@ class _Rule:
         action: list[str] = found["action"].split(":")
         self._action, numbers = action[0], action[1:]
         self._nth, self._file, self._hits = int(found["nth"] or 0), found["file"] or "", 0
-        self._while = found["while"] or ""
+        self._while, self._switch = found["while"] or "", found["switch"] or ""
         if self._action == "delay":
             self._low, self._high = float(numbers[0]), float(numbers[1])
             self._random = random.Random(int(numbers[2]))
@@ -54,21 +55,34 @@ class _Rule:
         self._hits += 1
         if self._nth and self._hits != self._nth:
             return False
-        return not self._file or self._first()
-
-    def _first(self) -> bool:
-        try:
-            os.close(os.open(self._file, os.O_CREAT | os.O_EXCL))
-        except FileExistsError:
-            return False
-        return True
+        if self._switch:
+            return _taken(self._switch.replace("{name}", name))
+        return not self._file or _made(self._file)
 
     def act(self) -> float:
         """Kill or pause; else the seconds to wait."""
         if self._action in ("kill", "pause"):
             os.kill(os.getpid(), signal.SIGKILL if self._action == "kill" else signal.SIGSTOP)
+            if self._action == "kill":  # the first process of a container does not die of its own signal
+                os._exit(128 + signal.SIGKILL)
             return 0.0
         return self._random.uniform(self._low, self._high) / 1000
+
+
+def _made(file: str) -> bool:
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+def _taken(file: str) -> bool:
+    try:
+        os.unlink(file)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 _rules: list[_Rule] | None = None

@@ -20,11 +20,12 @@ from stack_kit import (
     assert_sound,
     dsb,
     killed,
+    killed_at,
     record,
     wait_records,
 )
 
-from bench.chaos.gaps import Switches
+from bench.chaos.switches import Switches, environment
 from bench.run.driver import prepare, resumable
 from bench.run.embedded import Stack
 from bench.run.folder import RunFolder
@@ -70,12 +71,12 @@ def rules(gaps: Switches) -> str:
     # Slow enough that a run is still in flight when a test strikes.
     slow = ["s1.answering=sleep:60", "s2.answering=sleep:60"]
     poison = ["s1.answering[POISON]=kill", "s2.answering[POISON]=kill"]
-    return ";".join([*slow, *poison, gaps.rules()])
+    return ";".join([*slow, *poison, environment(gaps.folder, "any")["DSB_FAILPOINTS"]])
 
 
 @pytest.fixture(scope="module")
 def gaps(kit: Kit) -> Switches:
-    return Switches(kit.folder / "gaps", GAPS)
+    return Switches(kit.folder / "gaps")
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +120,10 @@ def test_processes_stopped_in_their_gaps_change_no_answer(
     kit: Kit, offline: Answers, stack: Stack, gaps: Switches, armed: tuple[str, ...]
 ) -> None:
     for gap in armed:
-        gaps.arm(gap)
+        gaps.on(killed_at(gap))
     running = begin(kit, stack, f"gap_{armed[0].replace('.', '_')}")
     assert_same(running.finish(), offline)
-    assert [gap for gap in armed if not gaps.sprung(gap)] == []
+    assert [gap for gap in armed if not gaps.acted(killed_at(gap))] == []
 
 
 @pytest.mark.slow
@@ -130,9 +131,9 @@ def test_processes_stopped_in_their_gaps_change_no_answer(
 def test_each_gap_alone_changes_no_answer(
     kit: Kit, offline: Answers, stack: Stack, gaps: Switches, gap: str
 ) -> None:
-    gaps.arm(gap)
+    gaps.on(killed_at(gap))
     assert_same(begin(kit, stack, f"alone_{gap.replace('.', '_')}").finish(), offline)
-    assert gaps.sprung(gap)
+    assert gaps.acted(killed_at(gap))
 
 
 def test_a_paused_reader_and_a_paused_owner_are_refused_when_they_wake_up(

@@ -7,9 +7,9 @@ from typing import Any
 
 import five_parts
 import pytest
-from stack_kit import Kit, Running, answers, assert_same, dsb, killed
+from stack_kit import Kit, Running, answers, assert_same, dsb, killed, killed_at
 
-from bench.chaos.gaps import Switches
+from bench.chaos.switches import Switches, environment
 from bench.run.audit import audit_run
 from bench.run.driver import prepare
 from bench.run.embedded import Stack
@@ -41,12 +41,16 @@ TOGETHER = (
 
 @pytest.fixture(scope="module")
 def gaps(kit: Kit) -> Switches:
-    return Switches(kit.folder / "tick_gaps", GAPS)
+    return Switches(kit.folder / "tick_gaps")
 
 
 @pytest.fixture(scope="module")
 def shared_stack(kit: Kit, gaps: Switches) -> Iterator[Stack]:
-    env = {"DSB_FAILPOINTS": gaps.rules(), "DSB_LEASE_TTL_S": "2", "DSB_JOB_ACK_WAIT_S": "3"}
+    env = {
+        "DSB_FAILPOINTS": environment(gaps.folder, "any")["DSB_FAILPOINTS"],
+        "DSB_LEASE_TTL_S": "2",
+        "DSB_JOB_ACK_WAIT_S": "3",
+    }
     with kit.stack("five", env=env, counts={"s1": 2, "s2": 2}) as running:
         yield running
 
@@ -122,11 +126,11 @@ def test_processes_stopped_in_the_middle_of_a_standing_question_change_no_answer
     kit: Kit, data: str, offline: Answers, stack: Stack, gaps: Switches, armed: tuple[str, ...]
 ) -> None:
     for gap in armed:
-        gaps.arm(gap)
+        gaps.on(killed_at(gap))
     name = f"five_{armed[0].replace('.', '_')}"
     running = Running(prepare(kit.config(name, dataset__path=data, **SHORT)), stack.url)
     assert_same(running.finish(), offline)
-    assert [gap for gap in armed if not gaps.sprung(gap)] == []
+    assert [gap for gap in armed if not gaps.acted(killed_at(gap))] == []
 
 
 @pytest.mark.slow
@@ -134,10 +138,10 @@ def test_processes_stopped_in_the_middle_of_a_standing_question_change_no_answer
 def test_each_gap_around_a_tick_alone_changes_no_answer(
     kit: Kit, data: str, offline: Answers, stack: Stack, gaps: Switches, gap: str
 ) -> None:
-    gaps.arm(gap)
+    gaps.on(killed_at(gap))
     name = f"five_alone_{gap.replace('.', '_')}"
     assert_same(Running(prepare(kit.config(name, dataset__path=data, **SHORT)), stack.url).finish(), offline)
-    assert gaps.sprung(gap)
+    assert gaps.acted(killed_at(gap))
 
 
 def test_a_bench_killed_in_the_middle_of_a_standing_question_resumes_without_doubles(

@@ -18,6 +18,7 @@ from typing import Any
 
 import tiny_llava
 
+from bench.chaos import Fault, Kind
 from bench.data import Dataset, load_dataset, save_dataset
 from bench.data.synth import Recipe, build
 from bench.run.audit import audit_run
@@ -168,6 +169,11 @@ def dsb(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[s
         cwd=ROOT,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT), **(env or {})},
     )
+
+
+def killed_at(gap: str) -> Fault:
+    """The fault that kills whoever comes to a failpoint first."""
+    return Fault(kind=Kind.KILL, at=gap)
 
 
 def killed(process: subprocess.Popen[str]) -> bool:

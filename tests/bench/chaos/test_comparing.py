@@ -60,7 +60,7 @@ def outcome(**more: object) -> Outcome:
 
 def test_recovery_counts_from_the_end_of_the_fault() -> None:
     [row] = by_fault([outcome()]).rows
-    assert list(row) == ["pause", "s1", "1", "0.10", "0.10", "0.50", "0.50"]
+    assert list(row) == ["pause", "s1", "1", "0.10", "0.10", "1", "0.50", "0.50"]
     assert summary([outcome()])["recovery_max_s"] == 0.5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.chaos.kubernetes import pod_like
+from bench.chaos.kubectl import pod_like
 
 _LABELS = {"app.kubernetes.io/component": "bench", "app.kubernetes.io/instance": "dsb"}
 

@@ -52,6 +52,15 @@ def test_a_file_makes_it_happen_once_over_restarts(tmp_path: Path) -> None:
     assert _run(rules)[0] == 0
 
 
+def test_a_switch_of_each_point_acts_once_when_it_is_on(tmp_path: Path) -> None:
+    rules = f"*=kill^{tmp_path}/{{name}}.kill"
+    assert _run(rules)[0] == 0
+    (tmp_path / "s2.b.kill").touch()
+    assert _run(rules) == (-signal.SIGKILL, ["s1.a x"])
+    assert list(tmp_path.iterdir()) == []
+    assert _run(rules)[0] == 0
+
+
 def test_a_rule_acts_only_while_its_file_is_there(tmp_path: Path) -> None:
     file = tmp_path / "on"
     assert _run(f"s1.a=kill?{file}") == (0, ["s1.a x", "s2.b red box", "s2.b blue"])

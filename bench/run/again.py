@@ -64,7 +64,7 @@ async def retry(bus: Bus, number: int, *, blind: bool = False) -> str:
 async def outcome(bus: Bus, kept: Kept, *, within_s: float) -> Answer | None:
     """The answer that came for a letter's question within so many seconds of wall clock; null when none did."""
     path = Path(kept.letter.service)
-    tick = kept.letter.body.get("tick")
+    tick = kept.letter.tick
     deadline = time.monotonic() + within_s
     while True:
         answer = await bus.answer_of(
@@ -85,8 +85,10 @@ async def _to_s2(bus: Bus, job: S2Job, *, blind: bool) -> str:
         )
     if not await _taken_back(bus, question.opening, question.key, Path.S2, n):
         return "answered meanwhile: the letter is dropped"
-    # Another attempt is another message: the broker would take the same one for a repetition.
-    await bus.enqueue(job.model_copy(update={"attempt": job.attempt + 1}))
+    # The broker takes an attempt that was queued before for a repetition, and stores nothing: of two letters of one
+    # job, or two retries of one letter, the second needs a number of its own.
+    while not await bus.enqueue(job := job.model_copy(update={"attempt": job.attempt + 1})):
+        pass
     return "queued for S2 again"
 
 

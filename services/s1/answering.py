@@ -124,6 +124,7 @@ class Answering:
     async def _give_up(self, ask: S1Ask, attempt: int) -> None:
         killed, limit = attempt - 1, self._max_attempts
         reason = f"question killed {killed} owners, the limit is {limit}: its text is in {subjects.DLQ}"
+        # The letter first: a successor that finds the error stored writes none.
         await self._bus.dead_letter(
             DeadLetter(
                 service="s1",
@@ -133,6 +134,7 @@ class Answering:
                 body=ask.model_dump(mode="json"),
             )
         )
+        await failpoints.ahit("s1.lettered_not_published", ask.question.text)
         await self._publish(ask, Status.ERROR, attempt, Timings(), error=reason)
 
     async def _publish(

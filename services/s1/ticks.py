@@ -111,10 +111,18 @@ class S1Look:
             f"tick {tick} killed {course.attempts - 1} owners, the limit is {self._max_attempts}: "
             f"its text is in {subjects.DLQ}"
         )
-        body = course.ask.model_dump(mode="json")
+        # The letter first: a successor that finds the error stored writes none.
         await self._bus.dead_letter(
-            DeadLetter(service="s1", reason=reason, opening=question.opening, key=question.key, body=body)
+            DeadLetter(
+                service="s1",
+                reason=reason,
+                opening=question.opening,
+                key=question.key,
+                tick=tick,
+                body=course.ask.model_dump(mode="json"),
+            )
         )
+        await failpoints.ahit("s1.lettered_not_published", question.text)
         await self._publish(course, question, tick, Status.ERROR, error=reason)
 
     async def _publish(

@@ -23,6 +23,9 @@ from shared.subjects import DLQ
 
 __all__ = ["Work"]
 
+_SHOWN_BYTES = 1024
+"""Of a job that can't be read, in its dead letter."""
+
 
 class Work:
     """Does jobs; one object a worker."""
@@ -47,7 +50,7 @@ class Work:
         log = get_logger(delivered=job.delivered)
         try:
             if job.body is None:
-                await self._bus.dead_letter(DeadLetter(service="s2", reason=job.error))
+                await self._bus.dead_letter(_unreadable(job))
                 await job.term()
                 return
             async with job.heartbeat():
@@ -133,15 +136,19 @@ class Work:
         question = body.question
         killed = job.delivered - 1
         reason = f"job killed {killed} workers, the limit is {self._max_attempts}: its text is in {DLQ}"
+        # The letter first: with the error stored, who gets the job again would take it for answered, and write none.
         await self._bus.dead_letter(
             DeadLetter(
                 service="s2",
                 reason=reason,
                 opening=question.opening,
                 key=question.key,
+                attempt=body.attempt,
+                tick=body.tick,
                 body=body.model_dump(mode="json"),
             )
         )
+        await failpoints.ahit("s2.lettered_not_published", question.text)
         await self._publish(body, Status.ERROR, job, Timings(), error=reason)
         await job.term()
 
@@ -173,6 +180,16 @@ class Work:
             trace=body.trace,
         )
         metering.answered(answer, stored=await self._bus.publish_answer(answer))
+
+
+def _unreadable(job: Job) -> DeadLetter:
+    """All that a person can learn of it: where it was sent, and how it begins."""
+    return DeadLetter(
+        service="s2",
+        reason=job.error,
+        opening=job.subject.rpartition(".")[2],
+        body={"begins": job.data[:_SHOWN_BYTES].decode(errors="backslashreplace")},
+    )
 
 
 def _number(body: S2Job) -> str:

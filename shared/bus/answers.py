@@ -6,6 +6,7 @@ it is answered.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 
 from shared import subjects, tracing
@@ -32,9 +33,11 @@ async def _store(
     within_s: float,
     trace: str = "",
     expect_last: int | None = None,
+    msg_id: str = "",
 ) -> None:
-    """Append, tried again through outages; a message id keeps a repeated event from being stored twice."""
-    msg_id = secrets.token_hex(12) if expect_last is None else ""
+    """Append, tried again through outages; without a fence a message id keeps it from being stored twice."""
+    if expect_last is None:
+        msg_id = msg_id or secrets.token_hex(12)
 
     async def once() -> TransportError | None:
         try:
@@ -93,7 +96,16 @@ async def publish_event(conn: Connection, event: Event) -> None:
 
 
 async def dead_letter(conn: Connection, letter: DeadLetter) -> None:
-    """Store a dead letter; raises `TransportError` after 30 s."""
-    await _store(conn, subjects.dlq(letter.service), letter.to_bytes(), within_s=_OTHER_S)
+    """Store a dead letter; the same one is stored once. Raises `TransportError` after 30 s."""
+    body = letter.to_bytes()
+    await _store(conn, subjects.dlq(letter.service), body, within_s=_OTHER_S, msg_id=_letter_id(letter, body))
     _LETTERS.labels(letter.service).inc()
     get_logger().error("dead_letter", service=letter.service, question=letter.key, reason=letter.reason)
+
+
+def _letter_id(letter: DeadLetter, body: bytes) -> str:
+    """One for each thing given up: who dies behind the letter leaves it to be written again, with another reason."""
+    if not letter.key:
+        return hashlib.sha1(body).hexdigest()
+    tick = "" if letter.tick is None else f"-{letter.tick}"
+    return f"{letter.service}-{letter.opening}-{letter.key}-{letter.attempt}{tick}"

@@ -84,6 +84,8 @@ class Job:
     """One delivery of a job; it is this worker's until acknowledged, or silent for the queue's `ack_wait`."""
 
     body: S2Job | None
+    data: bytes
+    """The body as it came."""
     error: str
     """Why the body can't be read; empty when it can."""
     delivered: int
@@ -93,19 +95,19 @@ class Job:
 
     def __init__(self, conn: Connection, msg: Msg, *, broker_ahead_s: float) -> None:
         self._conn, self._msg = conn, msg
-        self.body, self.error = None, ""
+        self.body, self.data, self.error = None, msg.data, ""
         if why := guard.relayed(msg.headers):
             self.error = why
         else:
-            self._read(msg.data)
+            self._read()
         about = msg.metadata
         self.delivered = about.num_delivered
         self.age_s = max(0.0, wall() + broker_ahead_s - about.timestamp.timestamp())
         self.subject, self.trace = msg.subject, (msg.headers or {}).get(core.TRACE, "")
 
-    def _read(self, data: bytes) -> None:
+    def _read(self) -> None:
         try:
-            self.body = S2Job.from_bytes(data)
+            self.body = S2Job.from_bytes(self.data)
         except DataError as error:
             self.error = str(error)
 

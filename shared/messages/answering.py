@@ -122,4 +122,8 @@ class DeadLetter(Message):
     reason: str
     opening: str = ""
     key: str = ""
+    attempt: int = 0
+    """Of an S2 job: how often it had been put back."""
+    tick: int | None = None
+    """Of a standing question; null for an ordinary one."""
     body: dict[str, Any] = {}  # noqa: RUF012

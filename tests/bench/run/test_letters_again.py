@@ -45,7 +45,7 @@ async def dead(bus: Bus, body: S2Job) -> Kept:
     return kept
 
 
-async def worked_on(bus: Bus, opening: str) -> int:
+async def worked_on(bus: Bus, opening: str, status: Status = Status.OK) -> int:
     """Do as S2 workers do with every job of an opening that is queued: how many there were."""
     count = 0
     while (await bus.queue_depth()).waiting:
@@ -55,7 +55,7 @@ async def worked_on(bus: Bus, opening: str) -> int:
             if found.body.question.opening == opening:
                 count += 1
                 if not await bus.answered(opening, found.body.question.key, Path.S2):
-                    assert await bus.publish_answer(answer_to(found.body))
+                    assert await bus.publish_answer(answer_to(found.body, status))
             await found.ack()
     return count
 
@@ -86,6 +86,19 @@ async def test_a_retry_that_was_interrupted_is_repeated_without_a_second_answer(
         assert "answered meanwhile" in await again.retry(bus, kept.id)
         assert await worked_on(bus, opening) == 0
         assert not [one for one in await kept_letters(bus) if one.id == kept.id]
+
+
+async def test_a_second_letter_of_one_job_loses_nothing(nats_url: str) -> None:
+    async with connected(nats_url) as bus:
+        body = job(opening := fresh_opening())
+        first = await dead(bus, body)
+        second = await bus.append(subjects.dlq("s2"), first.letter)
+        for number, status in ((first.id, Status.ERROR), (second, Status.OK)):
+            assert "queued" in await again.retry(bus, number)
+            assert await worked_on(bus, opening, status) == 1
+        answer = await bus.answer_of(opening, "k", Path.S2)
+        assert answer is not None
+        assert answer.status is Status.OK
 
 
 async def test_what_held_no_question_can_only_be_dropped(nats_url: str) -> None:

@@ -65,6 +65,33 @@ async def test_dead_letters_can_be_browsed(nats_url: str) -> None:
     assert [letter.reason for letter in letters if letter.key == key] == ["killed 3 workers"]
 
 
+async def test_who_writes_a_letter_again_leaves_one(nats_url: str) -> None:
+    """Whoever died behind it: the reason differs, since one more was killed."""
+
+    def letter(key: str, **more: object) -> DeadLetter:
+        return DeadLetter(service="s2", opening=opening, key=key, **more)  # type: ignore[arg-type]
+
+    opening = fresh_opening()
+    async with connected(nats_url) as bus:
+        for killed in (3, 4):
+            for number in (0, 1):
+                await bus.dead_letter(letter("k", reason=f"killed {killed}", attempt=number))
+                await bus.dead_letter(letter("t", reason=f"killed {killed}", tick=number))
+            await bus.dead_letter(letter("", reason="unreadable"))
+        await bus.dead_letter(letter("", reason="unreadable too"))
+        feed = bus.follow(subjects.DLQ, subjects.dlq("*"), stop_at_end=True)
+        letters = [DeadLetter.from_bytes(stored.body) async for stored in feed]
+    found = [(one.key, one.attempt, one.tick) for one in letters if one.opening == opening]
+    assert sorted(map(str, found)) == [
+        "('', 0, None)",
+        "('', 0, None)",
+        "('k', 0, None)",
+        "('k', 1, None)",
+        "('t', 0, 0)",
+        "('t', 0, 1)",
+    ]
+
+
 async def test_counters_count_every_bump_of_racing_writers(nats_url: str) -> None:
     key = f"{fresh_opening()}.k"
     async with connected(nats_url) as one, connected(nats_url) as two:

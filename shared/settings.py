@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigError
+from shared.masking import mask
 
 __all__ = ["BusSettings", "ServiceSettings", "describe", "load", "worker_name"]
 
@@ -75,15 +76,15 @@ def load(cls: type[S], **overrides: Any) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         name = "DSB_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigError(f"{name}={first.get('input')!r}: {first['msg']}") from error
+        raise ConfigError(f"{name}={mask(first.get('input'), name)!r}: {first['msg']}") from error
 
 
 def describe(settings: BaseSettings) -> dict[str, Any]:
-    """Every setting by name, secrets masked."""
+    """Every setting by name, secrets masked: also those inside addresses."""
     return {
         key: "***"
         if isinstance(value, SecretStr) and value.get_secret_value()
-        else ("" if isinstance(value, SecretStr) else value)
+        else ("" if isinstance(value, SecretStr) else mask(value, key))
         for key, value in settings
     }
 

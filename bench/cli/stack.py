@@ -56,10 +56,11 @@ def init(nats: Nats = "") -> None:
 
     from bench.cli.looking import settings
     from shared.bus import init_topology
+    from shared.masking import mask
 
     bus = settings(nats)
     asyncio.run(init_topology(bus))
-    typer.echo(f"streams and buckets are ready at {bus.nats_url}")
+    typer.echo(f"streams and buckets are ready at {mask(bus.nats_url)}")
 
 
 def ps(

@@ -8,7 +8,6 @@ that they load, and the masked settings in the run's manifest.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +18,7 @@ from bench.data.ask import AskRules
 from bench.data.schema import Part
 from bench.run.yaml_source import YamlSource, read_yaml
 from shared.errors import ConfigError
+from shared.masking import mask
 from shared.messages import (
     CacheSpec,
     Mode,
@@ -50,7 +50,6 @@ __all__ = [
     "SystemConfig",
     "config_of",
     "load_config",
-    "mask",
 ]
 
 
@@ -298,24 +297,6 @@ def config_of(settings: Mapping[str, Any]) -> RunConfig:
     return _check(settings, None)
 
 
-def mask(value: Any, key: str = "") -> Any:
-    """The same value with `***` for secrets: values whose key names one, passwords and tokens inside URLs."""
-    if isinstance(value, Mapping):
-        return {name: mask(inner, str(name)) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [mask(inner, key) for inner in value]
-    if isinstance(value, str) and value:
-        if _SECRET.search(key):
-            return "***"
-        return _TOKEN.sub(r"\1***", _USERINFO.sub(r"\1***@", value))
-    return value
-
-
-_SECRET = re.compile(r"(password|secret|token|api_?key|credential)$", re.IGNORECASE)
-_USERINFO = re.compile(r"(\w[\w+.-]*://)[^/@\s]+@")
-_TOKEN = re.compile(r"([?&](?:api_?key|token|password|key)=)[^&\s]+", re.IGNORECASE)
-
-
 def _merge(base: Any, over: Any) -> Any:
     if not isinstance(base, dict) or not isinstance(over, Mapping):
         return base if isinstance(base, dict) and over is None else over
@@ -339,7 +320,7 @@ def _check(data: Any, source: YamlSource | None) -> RunConfig:
     if first["type"] == "extra_forbidden":
         raise ConfigError(f"{where}{key} is not a setting{_nearest(key)}")
     text = " ".join(first["msg"].removeprefix("Value error, ").split())
-    raise ConfigError(f"{where}{key} is {str(first.get('input'))[:60]!r}: {text}")
+    raise ConfigError(f"{where}{key} is {str(mask(first.get('input'), key))[:60]!r}: {text}")
 
 
 def _nearest(key: str) -> str:

@@ -18,6 +18,7 @@ from shared.bus import Meta, failpoints
 from shared.clock import wall
 from shared.errors import StoreError
 from shared.logs import get_logger
+from shared.masking import mask
 from shared.memory import Memory, open_memory
 from shared.messages import (
     Done,
@@ -64,7 +65,9 @@ class Service:
         try:
             self._memory = await self._work(self._open)
             get_logger().info(
-                "memory_opened", store=self._settings.memory_store, seconds=round(time.monotonic() - began, 3)
+                "memory_opened",
+                store=mask(self._settings.memory_store),
+                seconds=round(time.monotonic() - began, 3),
             )
             try:
                 await self._serve(rt)
@@ -148,7 +151,7 @@ class Service:
 
     def _about(self, rt: Runtime) -> dict[str, str]:
         settings = self._settings
-        return {"worker": rt.worker, "store": settings.memory_store, "encoder": settings.memory_encoder}
+        return {"worker": rt.worker, "store": mask(settings.memory_store), "encoder": settings.memory_encoder}
 
     def _stats(self) -> dict[str, Any]:
         return dict(self._served)

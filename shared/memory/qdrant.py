@@ -18,6 +18,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from shared.errors import StoreError
+from shared.masking import mask
 from shared.memory.encoder import Vector
 from shared.memory.store import RUNS, STORED_AT, Candidate, Point, Where, note_of, payload_of
 
@@ -130,7 +131,7 @@ class ServerStore(_ClientStore):
         replicas: int = 1,
         timeout_s: int = 10,
     ) -> None:
-        self._where, self._collection = f"Qdrant at {url}", collection
+        self._where, self._collection = f"Qdrant at {mask(url)}", collection
         self._replicas = replicas
         if replicas > 1:
             # What most replicas have written, most replicas are asked for: a search sees every note acknowledged

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shared.clock import wall
 from shared.errors import ConfigError, StoreError
+from shared.masking import mask
 from shared.memory.encoder import Vector
 from shared.messages import Note
 
@@ -124,9 +125,9 @@ def open_store(url: str, *, collection: str, dim: int, api_key: str = "", replic
     except ModuleNotFoundError as error:
         extra = "edge" if url.startswith("edge:") else "memory"
         raise ConfigError(
-            f"store {url!r} needs the package {error.name!r}: pip install 'dualstreambench[{extra}]'"
+            f"store {mask(url)!r} needs the package {error.name!r}: pip install 'dualstreambench[{extra}]'"
         ) from error
-    raise ConfigError(f"store {url!r} is unknown: use http(s)://host:port, edge:<path> or memory:")
+    raise ConfigError(f"store {mask(url)!r} is unknown: use http(s)://host:port, edge:<path> or memory:")
 
 
 def collection_name(encoder: str, dim: int) -> str:

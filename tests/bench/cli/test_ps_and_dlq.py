@@ -72,3 +72,9 @@ def test_letters_are_listed_shown_and_dropped(nats_url: str) -> None:
 def test_ps_without_a_service_says_how_to_start_one(nats_url: str) -> None:
     said = RUN.invoke(app, ["ps", "--nats", nats_url, "--wait", "0.1"])
     assert (said.exit_code, "dsb up" in said.stdout) == (1, True)
+
+
+def test_init_names_the_broker_without_its_password(nats_url: str) -> None:
+    said = RUN.invoke(app, ["init", "--nats", nats_url.replace("nats://", "nats://me:hunter2@")])
+    assert (said.exit_code, "hunter2" in said.stdout) == (0, False)
+    assert nats_url.removeprefix("nats://") in said.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.run.config import RunConfig, config_of, load_config, mask
+from bench.run.config import RunConfig, config_of, load_config
 from shared.errors import ConfigError
 from shared.messages import Mode
 
@@ -87,9 +87,12 @@ def test_secrets_are_masked_in_the_manifest_settings() -> None:
     config = load_config(None, {"memory.store": store})
     assert "hunter2" not in json.dumps(config.masked())
     assert config.masked()["memory"]["store"] == "https://***@host:6333/x?api_key=***&a=b"
-    assert mask({"a": [{"api_key": "hunter2", "password": "", "k": 1}]}) == {
-        "a": [{"api_key": "***", "password": "", "k": 1}]
-    }
+
+
+def test_a_refused_setting_is_quoted_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="base_url") as caught:
+        load_config(None, {"model.s1": {"base_url": "http://me:hunter2@host"}})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_masked_settings_can_be_read_again() -> None:

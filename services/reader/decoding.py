@@ -16,6 +16,7 @@ from shared.errors import VideoError
 from shared.messages import VideoSpec
 from shared.telemetry import counter
 from shared.video import Frame, FrameStream, frames
+from shared.video.source import shown
 
 __all__ = ["Frames", "PooledFrames", "Resume"]
 
@@ -154,5 +155,5 @@ class PooledFrames:
             )
             if self._stream.info.live and not self._live_mode:
                 self._stream.close()
-                raise VideoError(f"video {self._uri!r} is a live input: play it with mode: live")
+                raise VideoError(f"video {shown(self._uri)!r} is a live input: play it with mode: live")
         return self._stream

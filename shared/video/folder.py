@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 
 from shared.errors import VideoError
 from shared.video.container import ContainerSource
-from shared.video.source import Kind, Picture, SourceInfo
+from shared.video.source import Kind, Picture, SourceInfo, shown
 
 __all__ = ["ClipFolder", "ImageFolder", "open_folder"]
 
@@ -33,17 +33,21 @@ def open_folder(uri: str, path: Path, *, fps: Fraction, threads: int = 1) -> Ima
     try:
         files = sorted((f for f in path.iterdir() if f.is_file()), key=_natural)
     except OSError as error:
-        raise VideoError(f"folder {uri!r} can't be read ({error.strerror}): check its permissions") from error
+        raise VideoError(
+            f"folder {shown(uri)!r} can't be read ({error.strerror}): check its permissions"
+        ) from error
     images = [f for f in files if f.suffix.lower() in IMAGES]
     clips = [f for f in files if f.suffix.lower() in CLIPS]
     if images and clips:
-        raise VideoError(f"folder {uri!r} holds {len(images)} images and {len(clips)} clips: keep them apart")
+        raise VideoError(
+            f"folder {shown(uri)!r} holds {len(images)} images and {len(clips)} clips: keep them apart"
+        )
     if images:
         return ImageFolder(images, fps=fps)
     if clips:
         return ClipFolder(clips, threads=threads)
     raise VideoError(
-        f"folder {uri!r} holds no image and no clip among {len(files)} files: name the folder that does"
+        f"folder {shown(uri)!r} holds no image and no clip among {len(files)} files: name the folder that does"
     )
 
 

@@ -111,14 +111,16 @@ def kind_of(uri: str) -> Kind:
     if scheme and scheme[1].lower() in {"rtsp", "rtsps"}:
         return Kind.NETWORK
     if scheme and scheme[1].lower() != "file":
-        raise VideoError(f"video {uri!r}: unknown scheme: use a path, file://, rtsp://, webcam:0 or synth:")
+        raise VideoError(
+            f"video {shown(uri)!r}: unknown scheme: use a path, file://, rtsp://, webcam:0 or synth:"
+        )
     path = local_path(uri)
     if re.fullmatch(r"/dev/video\d+", str(path)):
         return Kind.CAMERA
     if path.is_dir():
         return Kind.FOLDER
     if not path.exists():
-        raise VideoError(f"video {uri!r} does not exist: check the path as the reader's host sees it")
+        raise VideoError(f"video {shown(uri)!r} does not exist: check the path as the reader's host sees it")
     return Kind.FILE
 
 
@@ -141,12 +143,12 @@ def device_of(uri: str) -> Device:
 def _named(uri: str, format: str, name: str) -> str:
     if not name:
         raise VideoError(
-            f"video {uri!r} names no camera: write webcam:0, webcam:/dev/video0 or webcam:FORMAT:NAME"
+            f"video {shown(uri)!r} names no camera: write webcam:0, webcam:/dev/video0 or webcam:FORMAT:NAME"
         )
     if format == "v4l2" and not name.startswith("/"):
         if not name.isdigit():
             raise VideoError(
-                f"video {uri!r}: {name!r} is no camera: write webcam:0, webcam:/dev/video0, or"
+                f"video {shown(uri)!r}: {shown(name)!r} is no camera: write webcam:0, webcam:/dev/video0, or"
                 f" webcam:FORMAT:NAME with one of {', '.join(_DEVICES)}"
             )
         return f"/dev/video{name}"

@@ -18,7 +18,7 @@ from shared.video.container import ContainerSource
 from shared.video.folder import open_folder
 from shared.video.resize import fit
 from shared.video.sampling import Sampler, to_seconds
-from shared.video.source import Kind, Picture, Source, SourceInfo, kind_of, local_path
+from shared.video.source import Kind, Picture, Source, SourceInfo, kind_of, local_path, shown
 
 __all__ = ["Frame", "FrameStream", "frames", "open_source", "probe"]
 
@@ -51,10 +51,10 @@ def _image_rate(uri: str, rate: str) -> Fraction:
     try:
         fps = Fraction(rate or 1)
     except (ValueError, ZeroDivisionError) as error:
-        raise VideoError(f"video {uri!r}: {rate!r} is no rate: write #fps=2 or #fps=1/5") from error
+        raise VideoError(f"video {shown(uri)!r}: {rate!r} is no rate: write #fps=2 or #fps=1/5") from error
     if not 0 < fps <= 1000:
         raise VideoError(
-            f"video {uri!r}: fps={rate} is outside 0 to 1000 images a second: write #fps=2 or #fps=1/5"
+            f"video {shown(uri)!r}: fps={rate} is outside 0 to 1000 images a second: write #fps=2 or #fps=1/5"
         )
     return fps
 

@@ -91,9 +91,18 @@ def test_a_camera_that_is_not_there_is_refused() -> None:
     _until_broken("/dev/video87", "can't be opened")
 
 
-def test_the_password_of_an_address_stays_out_of_the_message() -> None:
-    with pytest.raises(VideoError, match="can't be opened") as caught:
-        frames("rtsp://me:secret@127.0.0.1:1/cam", SPEC)
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("rtsp://me:secret@127.0.0.1:1/cam", "can't be opened"),
+        ("http://me:secret@127.0.0.1:1/cam", "unknown scheme"),
+        ("rtsp//me:secret@127.0.0.1:1/cam", "does not exist"),
+        ("webcam:rtsp://me:secret@127.0.0.1:1/cam", "is no camera"),
+    ],
+)
+def test_the_password_of_an_address_stays_out_of_the_message(uri: str, says: str) -> None:
+    with pytest.raises(VideoError, match=says) as caught:
+        frames(uri, SPEC)
     assert "secret" not in str(caught.value)
     assert "127.0.0.1:1/cam" in str(caught.value)
 
@@ -105,3 +114,16 @@ def test_an_unknown_scheme_is_refused_with_the_known_ones(uri: str) -> None:
 
 def test_a_malformed_synthetic_stream_is_refused() -> None:
     _until_broken("synth:nothing", "synth:seed=")
+
+
+def test_a_folder_and_its_rate_are_named_without_a_password(tmp_path: Path) -> None:
+    (tmp_path / "me:secret@host").mkdir()
+    uri = f"{tmp_path}//me:secret@host"
+    for given, says in (
+        (uri, "holds no image"),
+        (f"{uri}#fps=x", "is no rate"),
+        (f"{uri}#fps=0", "outside 0"),
+    ):
+        with pytest.raises(VideoError, match=says) as caught:
+            frames(given, SPEC)
+        assert "secret" not in str(caught.value)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.messages.base import Message, Opening, Seconds
+from shared.messages.base import Key, Message, Opening, Seconds
 from shared.messages.playing import Open, Profile
 
 __all__ = [
@@ -93,7 +93,7 @@ class Question(Message):
     """What a system is asked. Built from a whitelist: it has no field that could hold gold, a part or an ability."""
 
     opening: Opening
-    key: str
+    key: Key
     """Hash of (sample, turn, probe): who holds it can repeat the ask without asking twice."""
     sample: str
     turn: int = 0

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import DataError
 
-__all__ = ["Message", "Opening", "Seconds"]
+__all__ = ["Key", "Message", "Opening", "Seconds"]
 
 
 Opening = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Key = Opening
+"""Of a question: like an opening a token of subjects, where a point or a star would mean something else."""
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -17,7 +17,7 @@ from services.router.watching import watching
 from shared import subjects, tracing
 from shared.bus import Meta, failpoints
 from shared.messages import Ask, AskReply, Path, RouteStamp
-from shared.routing import Routed
+from shared.routing import Routed, label
 from shared.service import Runtime
 from shared.telemetry import counter, exemplar, histogram
 
@@ -70,7 +70,7 @@ class Service:
         _ASKS.labels(status).inc()
         if status == "accepted":
             for path in paths:
-                _ROUTED.labels(ask.route, path).inc()
+                _ROUTED.labels(label(ask.route), path).inc()
         _SECONDS.observe(time.perf_counter() - started, exemplar(meta.trace))
         return self._reply(status, stamp, paths)
 

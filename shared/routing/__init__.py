@@ -2,7 +2,16 @@
 
 from shared.routing.guard import DECIDE_S, Guard, Routed, fallback
 from shared.routing.policy import Decision, First, Loads, Policy, Staged, StreamState, state_of
-from shared.routing.registry import RouteName, fingerprint, is_plain, is_trusted, names, policy, route_name
+from shared.routing.registry import (
+    RouteName,
+    fingerprint,
+    is_plain,
+    is_trusted,
+    label,
+    names,
+    policy,
+    route_name,
+)
 
 __all__ = [
     "DECIDE_S",  # how long a decision may take
@@ -19,6 +28,7 @@ __all__ = [
     "fingerprint",  # of the file that a route names
     "is_plain",  # whether the bench may decide it by itself
     "is_trusted",  # whether it is one of ours that nothing can hold up
+    "label",  # its policy's name, for metrics
     "names",  # the policies there are
     "policy",  # by name
     "route_name",  # take a name apart

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path as FilePath
 from typing import NamedTuple
@@ -29,6 +29,7 @@ __all__ = [
     "fingerprint",
     "is_plain",
     "is_trusted",
+    "label",
     "names",
     "policy",
     "route_name",
@@ -36,6 +37,7 @@ __all__ = [
 
 GROUP = "dualstreambench.policies"
 REPLAY_ONLY = "oracle"
+_OTHER = "other"
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)(?:@([0-9.]+))?(?::(.+))?")
 
 
@@ -121,6 +123,20 @@ def route_name(route: str) -> RouteName:
 def names() -> list[str]:
     """The policies there are: the built-in ones, then those of installed packages."""
     return [*map(str, _BUILT_IN), *sorted(point.name for point in entry_points(group=GROUP))]
+
+
+def label(route: str) -> str:
+    """The policy's name for metrics; `other` where there is none of it, since whoever asks may write what he likes."""
+    try:
+        name = route_name(route).name
+    except ConfigError:
+        return _OTHER
+    return name if name in _known() else _OTHER
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(names())
 
 
 def is_plain(route: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from bench_kit import OPTIONS
+from prometheus_client import REGISTRY as REGISTERED
 
 from bench.data import to_questions
 from bench.data.schema import (
@@ -29,7 +30,7 @@ from bench.data.schema import (
 from bench.run.config import load_config
 from services.router.deciding import Deciding
 from shared.messages import Ask, Open, Path, Question, S1Said
-from shared.routing import Decision, First, StreamState, policy
+from shared.routing import Decision, First, StreamState, label, policy
 
 GUARD = import_module("shared.routing.guard")
 REGISTRY = import_module("shared.routing.registry")
@@ -163,3 +164,28 @@ def test_the_policy_of_the_documents_works_in_twenty_lines(monkeypatch: pytest.M
     routed = asyncio.run(Deciding(5.0).decide(ask(long).model_copy(update={"route": "curious:6"})))
     assert (routed.paths, routed.stamp.fallback) == ((Path.S2,), False)
     REGISTRY._made.cache_clear()
+
+
+def test_what_clients_write_as_a_route_makes_no_series_and_no_guard_of_its_own() -> None:
+    assert [label(route) for route in ("rule", "random@0.25:7", "learned:/no/file", "force-s1")] == [
+        "rule",
+        "random",
+        "learned",
+        "force-s1",
+    ]
+    assert {label(route) for route in ("strange", "strange:x", "two words", "", "x" * 9000)} == {"other"}
+
+    async def many() -> Deciding:
+        deciding = Deciding(5.0)
+        for number in range(100):
+            await deciding.decide(ask(planted()).model_copy(update={"route": f"random@0.{number}"}))
+            await deciding.decide(ask(planted()).model_copy(update={"route": f"strange:{number}"}))
+        return deciding
+
+    def fallbacks() -> set[str]:
+        [counted] = [one for one in REGISTERED.collect() if one.name == "dsb_fallbacks"]
+        return {one.labels["route"] for one in counted.samples}
+
+    assert asyncio.run(many())._guard.cache_info().currsize <= 64
+    assert not [route for route in fallbacks() if ":" in route or "@" in route]
+    assert "other" in fallbacks()

@@ -34,6 +34,7 @@ Notes = Annotated[
     bool,
     typer.Option("--notes/--no-notes", help="Whether S1 writes a note of each stream every five seconds."),
 ]
+Require = Annotated[bool, typer.Option("--require", help="End with code 1 when the command's aim is missed.")]
 
 
 @app.callback()
@@ -97,9 +98,12 @@ def interference(
     streams: Annotated[int, typer.Option(min=1, max=32, help="Live streams.")] = 4,
     ask: Annotated[float, typer.Option(min=0.5, help="Seconds between questions about one stream.")] = 1.0,
     sleep: Sleep = 0.5,
+    require: Require = False,
     plot: Plot = None,
 ) -> None:
     """Measure S1's p95 while S2 is saturated over that while S2 idles, median of paired stretches.
+
+    The aim, for an S2 that sleeps, is at most 1.25.
 
     Example: dsb load interference --s2 sleep --pairs 5 --seconds 40
     """
@@ -113,6 +117,7 @@ def interference(
         streams=streams,
         ask_every_s=ask,
         sleep_s=sleep,
+        require=require,
         plot=plot,
     )
 
@@ -122,15 +127,18 @@ def throughput(
     workers: Annotated[int, typer.Option(min=1, max=16, help="S2 workers in the end.")] = 4,
     jobs: Annotated[int, typer.Option(min=5, help="Answers of each worker in each step.")] = 60,
     sleep: Sleep = 0.5,
+    require: Require = False,
     plot: Plot = None,
 ) -> None:
     """Measure answers a second from one S2 worker to several, each of which sleeps a fixed time a job.
+
+    The aim is 0.9 times as many as there are workers: 3.6 times one from four.
 
     Example: dsb load throughput --workers 4 --sleep 0.25 --plot throughput.svg
     """
     from bench.cli.loading import tell_throughput
 
-    tell_throughput(workers, jobs=jobs, sleep_s=sleep, plot=plot)
+    tell_throughput(workers, jobs=jobs, sleep_s=sleep, require=require, plot=plot)
 
 
 @app.command("soak")
@@ -142,12 +150,16 @@ def soak(
         int | None, typer.Option(min=1, max=64, help="Streams that S1 may own; by default room for all.")
     ] = None,
     only_s1: Annotated[bool, typer.Option("--only-s1", help="No S2, and no question to it.")] = False,
+    require: Require = False,
     plot: Plot = None,
 ) -> None:
     """Play live streams for long: drops by reason, reconnects, age of frames, memory of each process and its slope.
+
+    The aim: each slope within two standard errors of none, no reconnect, no process started anew, no failed question,
+    no drop that was not S1's own policy.
 
     Example: dsb load soak --seconds 600 --streams 4
     """
     from bench.cli.loading import tell_soak
 
-    tell_soak(streams, seconds=seconds, fps=fps, slots=slots, with_s2=not only_s1, plot=plot)
+    tell_soak(streams, seconds=seconds, fps=fps, slots=slots, with_s2=not only_s1, require=require, plot=plot)

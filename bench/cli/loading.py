@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import typer
+
 from bench.cli.routers import write_chart
 from bench.load import Crowd, Kept, Limit, interference, max_fps, max_streams, plots, soak, throughput
 from bench.load.interference import Kind
 from bench.load.sheets import interference_sheet, soak_sheets, throughput_sheet, trials_sheet
 from bench.load.soak import MOST
 from bench.load.telling import machine, tell
+from bench.load.verdict import interference_missed, soak_missed, throughput_missed
 from shared.errors import ConfigError
 from shared.logs import setup
 
@@ -73,9 +76,12 @@ def tell_interference(
     streams: int,
     ask_every_s: float,
     sleep_s: float,
+    require: bool,
     plot: Path | None,
 ) -> None:
     """Measure each kind of S2, then tell."""
+    if require and "sleep" not in kinds:
+        raise ConfigError("--require is about an S2 that sleeps: give --s2 sleep, or both")
     begun, found = machine(), dict[str, dict[str, Any]]()
     for kind in kinds:
         with _scratch() as folder:
@@ -89,28 +95,48 @@ def tell_interference(
                 sleep_s=sleep_s,
             )
     settings = {"seconds": seconds, "streams": streams, "ask_every_s": ask_every_s, "sleep_s": sleep_s}
-    tell("interference", [interference_sheet(found)], {**settings, **found}, begun)
+    missed = interference_missed(found)
+    tell("interference", [interference_sheet(found)], {**settings, **found, "missed": missed}, begun)
     _draw(plot, plots.interference_plot(found))
+    _judge(missed, require)
 
 
-def tell_throughput(workers: int, *, jobs: int, sleep_s: float, plot: Path | None) -> None:
+def tell_throughput(workers: int, *, jobs: int, sleep_s: float, require: bool, plot: Path | None) -> None:
     """Measure, then tell."""
     begun = machine()
     with _scratch() as folder:
         found = throughput(folder, workers=workers, jobs=jobs, sleep_s=sleep_s)
-    tell("throughput", [throughput_sheet(found)], found, begun)
+    missed = throughput_missed(found)
+    tell("throughput", [throughput_sheet(found)], {**found, "missed": missed}, begun)
     _draw(plot, plots.throughput_plot(found))
+    _judge(missed, require)
 
 
 def tell_soak(
-    streams: str, *, seconds: float, fps: float, slots: int | None, with_s2: bool, plot: Path | None
+    streams: str,
+    *,
+    seconds: float,
+    fps: float,
+    slots: int | None,
+    with_s2: bool,
+    require: bool,
+    plot: Path | None,
 ) -> None:
     """Soak, then tell."""
     wanted, begun = _streams(streams), machine()
     with _scratch() as folder:
         found = soak(folder, seconds=seconds, streams=wanted, fps=fps, slots=slots, with_s2=with_s2)
-    tell("soak", soak_sheets(found), found, begun)
+    missed = soak_missed(found)
+    tell("soak", soak_sheets(found), {**found, "missed": missed}, begun)
     _draw(plot, plots.soak_plot(found))
+    _judge(missed, require)
+
+
+def _judge(missed: Sequence[str], require: bool) -> None:
+    """End with code 1 and one line when something that is required was missed."""
+    if require and missed:
+        typer.echo(f"dsb: missed: {'; '.join(missed)}", err=True)
+        raise typer.Exit(1)
 
 
 def _streams(text: str) -> int | None:

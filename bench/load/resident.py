@@ -11,9 +11,10 @@ import psutil
 from bench.load.trend import trend
 from bench.run.embedded import Stack
 
-__all__ = ["Resident"]
+__all__ = ["BENCH", "Resident"]
 
-_BENCH = "bench"
+BENCH = "bench"
+"""The name of this process."""
 _POINTS = 60
 _SETTLED = 0.2
 """Share of the time that is left out of the slope: pools fill, caches reach their size."""
@@ -24,7 +25,7 @@ class Resident:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._names = [*stack.names(), _BENCH]
+        self._names = [*stack.names(), BENCH]
         self._times: list[float] = []
         self._sizes: dict[str, list[float]] = {name: [] for name in self._names}
         self._starts: dict[str, int] = {}
@@ -39,11 +40,11 @@ class Resident:
         """Take the sizes at `now`, in wall-clock seconds."""
         self._times.append(now)
         for name, sizes in self._sizes.items():
-            pids = [os.getpid()] if name == _BENCH else self._stack.pids(name)
+            pids = [os.getpid()] if name == BENCH else self._stack.pids(name)
             used = [_used(pid) for pid in pids]
             sizes.append(sum(size for size, _ in used) / 1e6)
             self._cpu[name].append(sum(cpu for _, cpu in used))
-            self._starts[name] = self._stack.starts(name) if name != _BENCH else 1
+            self._starts[name] = self._stack.starts(name) if name != BENCH else 1
 
     def heading(self) -> str:
         """Names, in columns as wide as `row`."""
@@ -68,9 +69,11 @@ class Resident:
                 "max_mb": round(max(sizes), 2),
                 "slope_mb_h": round(line.slope, 3),
                 "error_mb_h": error,
+                "within_noise": line.within_noise,
                 "from_min": round(start / 60, 1),
                 "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
                 "starts": self._starts[name],
+                "restarts": self._starts[name] - 1,
                 "minutes_mb": self._thinned(sizes),
             }
         return found

@@ -16,6 +16,8 @@ def soak_sheets(found: Mapping[str, Any]) -> list[Sheet]:
     rows = [
         ("frames", f"{found['frames_due']} due, {found['frames_encoded']} encoded by S1"),
         ("drops", _counts(found["drops"])),
+        ("neither of both", f"{found['frames_unaccounted']} frames"),
+        ("started anew", _counts({name: one["restarts"] for name, one in found["rss"].items()})),
         ("troubles", _counts(found["troubles"])),
         ("published late", _both(found, "published_late")),
         ("newest frame at the ask, age", _both(found, "ages")),
@@ -33,7 +35,7 @@ def _memory(rss: Mapping[str, Mapping[str, Any]]) -> Sheet:
         error = one["error_mb_h"]
         sizes = [f"{one[key]:.1f}" for key in ("first_mb", "last_mb", "max_mb")]
         slope = [f"{one['slope_mb_h']:+.2f}", "–" if error is None else f"{error:.2f}"]
-        slope.append(f"{one['slope_mb_h'] / error:+.1f}" if error else "–")
+        slope.append({True: "yes", False: "no", None: "–"}[one["within_noise"]])
         rows.append((name, *sizes, *slope, f"{one['cores']:.2f}", str(one["starts"])))
     names = (
         "process",
@@ -42,12 +44,14 @@ def _memory(rss: Mapping[str, Mapping[str, Any]]) -> Sheet:
         "most MB",
         "slope MB/h",
         "± error",
-        "in errors",
+        "in noise",
         "cores",
         "starts",
     )
     start = next(iter(rss.values()))["from_min"] if rss else 0
-    note = f"the slope is that of the resident set from minute {start:g} on, beside its standard error"
+    note = (
+        f"the slope is that of the resident set from minute {start:g} on; in noise: within two errors of none"
+    )
     return Sheet("memory", names, rows, notes=(note,))
 
 

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["Trend", "trend"]
+__all__ = ["ERRORS", "Trend", "trend"]
+
+ERRORS = 2
+"""Standard errors from zero within which a slope is noise."""
 
 
 class Trend(NamedTuple):
@@ -18,6 +21,11 @@ class Trend(NamedTuple):
     """Units of value by unit of time."""
     error: float
     """Standard error of the slope."""
+
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether the slope can't be told from none; null when there are too few points to say."""
+        return None if math.isnan(self.error) else abs(self.slope) <= ERRORS * self.error
 
 
 def trend(times: Sequence[float], values: Sequence[float]) -> Trend:

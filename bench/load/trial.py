@@ -67,6 +67,8 @@ async def play(
         "frames_due": round(due),
         "frames_encoded": encoded,
         "frames_dropped": dropped,
+        # Neither encoded nor told as dropped. A few of a stream, or fewer than none, are at the trial's two edges.
+        "frames_unaccounted": round(due) - encoded - dropped,
         "drop_share": round(dropped / due, 5) if due else 0.0,
         "drops": drops(before, after),
         "troubles": troubles(before, after),

@@ -102,26 +102,34 @@ def test_interference_is_told_pair_by_pair_and_by_its_median() -> None:
     assert "saturated over idle" in interference_plot(found)
 
 
-def test_a_soak_is_told_with_slopes_in_errors() -> None:
+def test_a_soak_is_told_with_slopes_that_are_noise_or_not() -> None:
     process = {
         **dict.fromkeys(("first_mb", "last_mb", "max_mb"), 100.0),
         "slope_mb_h": 0.5,
         "error_mb_h": 0.25,
+        "within_noise": True,
         "cores": 0.1,
         "starts": 1,
+        "restarts": 0,
         "from_min": 1.0,
         "minutes_mb": [(0.0, 90.0), (1.0, 100.0), (2.0, 101.0)],
     }
     found = BORNE | {
         "seconds": 60.0,
         "drops": {},
+        "frames_unaccounted": 2,
         "troubles": {"reconnects": 0},
         "accuracy": 0.9,
-        "rss": {"s1-1": process, "s2-1": process | {"error_mb_h": None}},
+        "rss": {
+            "s1-1": process,
+            "s2-1": process | {"error_mb_h": None, "within_noise": None},
+            "nats": process | {"error_mb_h": 0.1, "within_noise": False, "starts": 3, "restarts": 2},
+        },
     }
     for name in ("published_late", "ages", "latencies", "slow"):
         found |= {f"{name}_p50_s": 0.1, f"{name}_p95_s": 0.2}
     what, memory = soak_sheets(found)
-    assert dict(what.rows)["drops"] == "none"
-    assert [row[6] for row in memory.rows] == ["+2.0", "–"]
+    told = dict(what.rows)
+    assert (told["drops"], told["neither of both"], told["started anew"]) == ("none", "2 frames", "2 nats")
+    assert [row[6] for row in memory.rows] == ["yes", "–", "no"]
     assert "s2-1" in soak_plot(found)

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import pytest
 
-from bench.load.trend import trend
+from bench.load.trend import Trend, trend
 
 HOURS = [i / 720 for i in range(360)]
 
@@ -34,6 +34,25 @@ def test_a_series_whose_neighbours_are_alike_is_trusted_less() -> None:
     alike = list(accumulate(apart, lambda held, new: 0.95 * held + new))
     spread = math.sqrt(sum(a * a for a in alike) / sum(a * a for a in apart))
     assert trend(HOURS, alike).error > 3 * spread * trend(HOURS, apart).error
+
+
+@pytest.mark.parametrize(
+    ("slope", "error", "within"),
+    [
+        (0.5, 0.25, True),
+        (-0.5, 0.25, True),
+        (0.6, 0.25, False),
+        (-0.6, 0.25, False),
+        (0.0, 0.0, True),
+        (9.0, math.nan, None),
+    ],
+)
+def test_a_slope_is_noise_within_two_standard_errors(slope: float, error: float, within: bool | None) -> None:
+    assert Trend(slope, error).within_noise is within
+
+
+def test_a_size_that_never_changes_has_no_slope() -> None:
+    assert trend(HOURS, [562.31] * len(HOURS)).within_noise
 
 
 def test_two_points_have_a_slope_without_error() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from services.router.placement import Placement
+from services.router.placement import Placed, Placement
 from shared import subjects
 from shared.bus import Bus, failpoints
 from shared.errors import BusTimeout, NoResponders, Overloaded, TransportError
@@ -53,20 +53,22 @@ class Dispatcher:
     async def _to_owner(self, ask: Ask, paths: tuple[Path, ...], stamp: RouteStamp) -> Outcome:
         question = ask.question
         message = S1Ask(question=question, route=stamp, paths=paths, trace=ask.trace)
+        placed: Placed | None = None
         for last in (False, True):
             try:
                 await self._bus.request(subjects.s1(question.opening), message, Done, trace=ask.trace)
             except NoResponders:
                 if last:
                     break
+                # Even when all is full: it may just be this opening that has taken the last slot.
                 placed = await self._placement.place(ask.open)
-                if placed == "full":
-                    return self._no_room(ask)
             except (BusTimeout, TransportError):
-                break
+                return "waiting"
             else:
                 await failpoints.ahit("router.forwarded_not_replied", question.text)
                 return "accepted"
+        if placed == "full":
+            return self._no_room(ask)
         # Someone holds the lease but doesn't answer yet: about to subscribe, or dead until the lease expires.
         return "waiting"
 

@@ -98,7 +98,7 @@ def _ours() -> Iterator[Entry]:
     yield Entry(subjects.MEM_LIST, _who("bench"), _who("memory"))
     yield Entry(subjects.MEM_FORGET, _who("bench"), _who("memory"))
     for user in USERS:
-        yield Entry(subjects.dlq(user), _who(user) - {"bench"})
+        yield Entry(subjects.dlq(user), _who(user) & {"s1", "s2"})
 
 
 def _brokers() -> Iterator[Entry]:
@@ -110,10 +110,10 @@ def _brokers() -> Iterator[Entry]:
         yield Entry(f"_INBOX_{user}.a.1", hear=_who(user))
     yield Entry("_INBOX.a.1")
     for verb in ("PING", "INFO", "STATS"):
-        yield Entry(f"$SRV.{verb}", _who("bench"), _who(*SERVICES))
+        yield Entry(f"$SRV.{verb}", _who("bench") if verb == "STATS" else _who(), _who(*SERVICES))
         for service in SERVICES:
-            yield Entry(f"$SRV.{verb}.{service}", _who("bench"), _who(service))
-            yield Entry(f"$SRV.{verb}.{service}.id", _who("bench"), _who(service))
+            yield Entry(f"$SRV.{verb}.{service}", hear=_who(service))
+            yield Entry(f"$SRV.{verb}.{service}.id", hear=_who(service))
     for subject in ("$SYS.REQ.SERVER.PING", "$SYS.REQ.ACCOUNT.DSB.CONNZ", "$JS.EVENT.ADVISORY.API", "other"):
         yield Entry(subject)
 
@@ -156,14 +156,17 @@ def _reading_api() -> Iterator[Entry]:
             readers = {user for user, streams in READS.items() if stream in streams}
             if stream == subjects.ANSWERS and ".s2." in one:
                 readers.add("s2")
+            if stream == subjects.ANSWERS and not one.endswith(".final"):
+                readers.discard("router")
             yield Entry(f"$JS.API.DIRECT.GET.{stream}.{one}", frozenset(readers))
 
 
 def _samples(stream: str) -> Iterator[str]:
     """Subjects of a stream, one or two."""
     if stream == subjects.ANSWERS:
-        yield subjects.answer(OPENING, "k", "s1", "final")
-        yield subjects.answer(OPENING, "k", "s2", "final")
+        for path in ("s1", "s2"):
+            yield subjects.answer(OPENING, "k", path, "final")
+            yield subjects.answer(OPENING, "k", path, "3")
     elif stream == subjects.EVENTS:
         yield subjects.event(OPENING, EventKind.CLOSED)
     else:

@@ -112,7 +112,7 @@ class LiveFrames:
         return len(self._line) > 0
 
     async def close(self) -> None:
-        """See `Frames`; the thread ends with its next picture or the input's timeout."""
+        """See `Frames`; the thread ends with its next packet or the input's timeout."""
         self._stopped.set()
 
     # What follows runs in the thread.

@@ -3,12 +3,13 @@ picture at a time.
 
 A file must be whole: where a packet can't be decoded, or the file ends before the end that it declares, the
 pictures before the damage come out and then a `VideoError`. A live input loses packets as a matter of course:
-it skips them.
+it skips them, and is lost when no picture comes for some time, whatever else it sends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -32,7 +33,7 @@ _SEEKABLE = {"mov", "mp4", "matroska", "webm"}
 _SEEK_MARGIN_S = 10.0
 # A declared end is met when the pictures reach it within this.
 _SLACK = Fraction(1, 2)
-# Seconds to connect, and seconds of silence after which a live input counts as gone.
+# Seconds to connect, and seconds without a picture after which a live input counts as gone.
 _LIVE_TIMEOUT = (10.0, 10.0)
 _REMEDIES = {
     Kind.FILE: "check that it is a video, and whole",
@@ -44,8 +45,11 @@ _REMEDIES = {
 class ContainerSource:
     """One video stream, the first, of a file, an RTSP address or a camera."""
 
-    def __init__(self, uri: str, kind: Kind, *, threads: int = 1) -> None:
+    def __init__(
+        self, uri: str, kind: Kind, *, threads: int = 1, stop: Callable[[], bool] = lambda: False
+    ) -> None:
         self.uri = uri
+        self._stop = stop
         self.live = kind is not Kind.FILE
         self._container = _open(uri, kind)
         try:
@@ -69,7 +73,7 @@ class ContainerSource:
         if self.seekable and from_t > _SEEK_MARGIN_S:
             self._seek(from_t - _SEEK_MARGIN_S)
         clock = Clock(self._time_base, start=self._start, rate=self._rate)
-        for frame in self._decode():
+        for frame in self._received() if self.live else self._decode():
             t = clock.read(frame.pts)
             if t is None:
                 continue
@@ -82,23 +86,45 @@ class ContainerSource:
         """Close the file or connection."""
         self._container.close()
 
+    def _received(self) -> Iterator[VideoFrame]:
+        """Pictures of a live input, until it hangs up or is told to stop.
+
+        Packets of all its streams are taken: FFmpeg's own timeout hears that there is sound and waits for ever.
+        """
+        packets, seen = self._container.demux(), time.monotonic()
+        while not self._stop():
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError) as error:
+                raise self._lost(_reason(error)) from error
+            if packet is None:
+                return
+            decoded = list[VideoFrame]()
+            if packet.stream is self._stream:
+                with suppress(av.FFmpegError):
+                    decoded = self._stream.decode(packet)
+            yield from decoded
+            if decoded:  # after they were taken: who takes them may be slow
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _LIVE_TIMEOUT[1]:
+                raise self._lost(f"none for {_LIVE_TIMEOUT[1]:g} s")
+
     def _decode(self) -> Iterator[VideoFrame]:
+        """Pictures of a file, up to its end or its damage."""
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets, None)
             except (av.FFmpegError, OSError) as error:
-                raise self._lost(error) if self.live else self._damaged(error) from error
+                raise self._damaged(error) from error
             if packet is None:
                 return
             try:
                 # A packet that the file's end cut short is marked so; the decoder would paint over the gap.
-                if packet.is_corrupt and not self.live:
+                if packet.is_corrupt:
                     raise av.error.InvalidDataError(0, "packet cut short")
                 decoded = packet.decode()
             except av.FFmpegError as error:
-                if self.live:
-                    continue
                 yield from self._sound(self._flushed(), packet.dts)
                 raise self._damaged(error) from error
             if packet.size:
@@ -125,7 +151,7 @@ class ContainerSource:
         declared = self._declared_end()
         step = 1 / self._rate if self._rate else Fraction(0)
         reached = (self._packets_end - (self._start or 0)) * self._time_base
-        return not self.live and declared is not None and reached + max(_SLACK, 2 * step) < declared
+        return declared is not None and reached + max(_SLACK, 2 * step) < declared
 
     def _seek(self, t: float) -> None:
         offset = (self._start or 0) + int(t / self._time_base)
@@ -167,13 +193,12 @@ class ContainerSource:
         return None
 
     def _damaged(self, error: Exception) -> VideoError:
-        reason = getattr(error, "strerror", None) or str(error)
         return VideoError(
-            f"video {shown(self.uri)!r} is damaged at {float(self.end):.3f} s ({reason}): copy or encode it again"
+            f"video {shown(self.uri)!r} is damaged at {float(self.end):.3f} s ({_reason(error)}):"
+            " copy or encode it again"
         )
 
-    def _lost(self, error: Exception) -> VideoError:
-        reason = getattr(error, "strerror", None) or str(error)
+    def _lost(self, reason: str) -> VideoError:
         return VideoError(
             f"video {shown(self.uri)!r} gives no more pictures ({reason}): check the camera and its network"
         )
@@ -208,6 +233,10 @@ def _same(frame: VideoFrame) -> VideoFrame:
     return frame
 
 
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _open(uri: str, kind: Kind) -> InputContainer:
     try:
         if kind is Kind.CAMERA:
@@ -219,8 +248,9 @@ def _open(uri: str, kind: Kind) -> InputContainer:
             raise VideoError(f"video {shown(uri)!r} is empty (0 bytes): copy it again")
         return av.open(str(path))
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(f"video {shown(uri)!r} can't be opened ({reason}): {_REMEDIES[kind]}") from error
+        raise VideoError(
+            f"video {shown(uri)!r} can't be opened ({_reason(error)}): {_REMEDIES[kind]}"
+        ) from error
 
 
 def _open_camera(uri: str) -> InputContainer:

@@ -33,8 +33,11 @@ class Frame(NamedTuple):
     jpeg: bytes
 
 
-def open_source(uri: str, *, threads: int = 1) -> Source:
-    """Open what `uri` names; raises `VideoError`. Any number of `threads` gives the same pictures."""
+def open_source(uri: str, *, threads: int = 1, stop: Callable[[], bool] = lambda: False) -> Source:
+    """Open what `uri` names; raises `VideoError`. Any number of `threads` gives the same pictures.
+
+    `stop` is asked at each packet of a live input, which may give no picture for long.
+    """
     path, _, rate = uri.partition("#fps=")
     kind = kind_of(path)
     if kind is Kind.SYNTH:
@@ -44,7 +47,7 @@ def open_source(uri: str, *, threads: int = 1) -> Source:
         return SynthSource(uri)
     if kind is Kind.FOLDER:
         return open_folder(path, local_path(path), fps=_image_rate(uri, rate), threads=threads)
-    return ContainerSource(path, kind, threads=threads)
+    return ContainerSource(path, kind, threads=threads, stop=stop)
 
 
 def _image_rate(uri: str, rate: str) -> Fraction:
@@ -78,8 +81,8 @@ def frames(
     """The sampled frames of `uri`, decoded as they are taken; closes itself at the end or with `close`.
 
     `after` and `after_t` (index and time of the last frame one has) resume behind that frame. `stop` is asked
-    at each picture; when it is true the iteration ends early. Raises `VideoError` when opened, or where the
-    damage is met.
+    at each picture, and at each packet of a live input; when it is true the iteration ends early. Raises
+    `VideoError` when opened, or where the damage is met.
     """
     return FrameStream(uri, spec, after=after, after_t=after_t, stop=stop, threads=threads)
 
@@ -94,7 +97,7 @@ class FrameStream(Iterator[Frame]):
         self.spec = spec
         self._stop = stop
         self._threads = threads
-        self._source = open_source(uri, threads=threads)
+        self._source = open_source(uri, threads=threads, stop=stop)
         self.info = self._source.info
         self._frames = self._resumed(after, after_t) if after >= 0 else self._sampled(self._source.pictures())
 

@@ -1,7 +1,7 @@
 """A camera for tests: an RTSP 1.0 server (RFC 2326) that plays an H.264 file round and round in real time.
 
 RTP goes interleaved over the RTSP connection, packed by FFmpeg's own muxer. It can be cut off and come back on the same
-port.
+port. Beside the pictures it sends sound (8 kHz of silence), which goes on when they stop or can't be decoded.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ import threading
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 
 __all__ = ["RtspCamera"]
 
 HOST = "127.0.0.1"
+_SOUND_S = Fraction(1, 50)
+_KEPT = 14
+"""Of a garbled packet: the RTP header, and by which a receiver knows what kind of slice it is."""
 
 
 class RtspCamera:
@@ -33,6 +37,7 @@ class RtspCamera:
         self.url = f"rtsp://{f'{user}:pw@' if user else ''}{HOST}:{self.port}/cam"
         self.played = 0
         """How often somebody began to play."""
+        self.pictures: Literal["whole", "none", "garbled"] = "whole"
         self._listener: socket.socket | None = None
         self._clients: list[socket.socket] = []
 
@@ -94,7 +99,7 @@ class RtspCamera:
             base = f"rtsp://{HOST}:{self.port}/cam/"
             more = f"Content-Base: {base}\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
         elif verb == "SETUP":
-            more = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n"
+            more = f"Transport: {headers['transport']}\r\nSession: 1\r\n"
         elif verb == "PLAY":
             more = "Session: 1\r\n"
         _send(client, f"RTSP/1.0 {status}\r\nCSeq: {headers['cseq']}\r\n{more}\r\n{body}")
@@ -114,7 +119,7 @@ class RtspCamera:
                 self._mux(out, loop, client)
 
     def _mux(self, out: av.container.OutputContainer, loop: socket.socket, client: socket.socket) -> None:
-        began, offset, sender = time.monotonic(), Fraction(0), None
+        began, offset, sender, next_sound = time.monotonic(), Fraction(0), None, 0
         while True:
             with av.open(str(self._video)) as source:
                 stream = source.streams.video[0]
@@ -128,22 +133,37 @@ class RtspCamera:
                     packet.pts = int(((packet.pts or 0) * base + offset) / base)
                     packet.dts, packet.stream = int(at / base), sender
                     out.mux(packet)
-                    _forward(loop, client)
+                    self._forward(loop, client)
+                    while next_sound * _SOUND_S < at:
+                        _send_sound(client, next_sound)
+                        next_sound += 1
                 offset += Fraction(stream.frames) / (stream.average_rate or 25)
+
+    def _forward(self, loop: socket.socket, client: socket.socket) -> None:
+        """RTP packets that the muxer has sent to itself go to the client, framed."""
+        while True:
+            try:
+                packet = loop.recv(65536)
+            except BlockingIOError:
+                return
+            if self.pictures == "garbled":
+                packet = packet[:_KEPT] + bytes(len(packet) - _KEPT)
+            if self.pictures != "none":
+                client.sendall(b"$\x00" + len(packet).to_bytes(2, "big") + packet)
 
 
 def _send(client: socket.socket, text: str) -> None:
     client.sendall(text.encode())
 
 
-def _forward(loop: socket.socket, client: socket.socket) -> None:
-    """RTP packets that the muxer has sent to itself go to the client, framed."""
-    while True:
-        try:
-            packet = loop.recv(65536)
-        except BlockingIOError:
-            return
-        client.sendall(b"$\x00" + len(packet).to_bytes(2, "big") + packet)
+def _send_sound(client: socket.socket, number: int) -> None:
+    """One RTP packet (RFC 3550) of silence."""
+    samples = int(8000 * _SOUND_S)
+    header = (
+        b"\x80\x00" + (number % 65536).to_bytes(2, "big") + (number * samples).to_bytes(4, "big") + b"dsb1"
+    )
+    packet = header + b"\xff" * samples
+    client.sendall(b"$\x02" + len(packet).to_bytes(2, "big") + packet)
 
 
 def _describe(video: Path) -> str:
@@ -162,5 +182,6 @@ def _describe(video: Path) -> str:
         "\r\n",
         f"v=0\no=- 0 0 IN IP4 {HOST}\ns=camera\nc=IN IP4 {HOST}\nt=0 0\na=control:*\nm=video 0 RTP/AVP 96\n"
         "a=rtpmap:96 H264/90000\na=control:trackID=0\n"
-        f"a=fmtp:96 packetization-mode=1; sprop-parameter-sets={','.join(sets)}\n",
+        f"a=fmtp:96 packetization-mode=1; sprop-parameter-sets={','.join(sets)}\n"
+        "m=audio 0 RTP/AVP 0\na=rtpmap:0 PCMU/8000\na=control:trackID=1\n",
     )

@@ -14,7 +14,7 @@ from video_files import encode
 from shared import subjects
 from shared.errors import VideoError
 from shared.messages import EventKind, Look, Mode, Open, Slow, StreamStatus
-from shared.video import frames, probe
+from shared.video import container, frames, probe
 
 pytestmark = pytest.mark.nats
 
@@ -90,6 +90,22 @@ async def test_a_camera_that_was_cut_goes_on_where_the_clock_is(nats_url: str, v
             assert end.report.reconnects == 1
             # A frame may be stored just when its reader is told to stop: it does not know of that one.
             assert len(frames_of(await bench.records())) - end.report.frames in (0, 1)
+
+
+async def test_a_camera_without_pictures_is_opened_again_though_its_sound_goes_on(
+    nats_url: str, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "_LIVE_TIMEOUT", (10.0, 2.0))
+    with RtspCamera(video) as camera:
+        async with reader(nats_url, **QUICK), player(nats_url, live(camera.url)) as bench:
+            await grown(bench, 3)
+            camera.pictures = "none"
+            await told(bench, EventKind.LOST)
+            camera.pictures = "whole"
+            await told(bench, EventKind.RESUMED)
+            [lost] = await bench.events(EventKind.LOST)
+            assert "gives no more pictures (none for 2 s)" in lost.text
+            assert camera.played > 1
 
 
 async def test_stream_time_of_a_camera_is_the_clock_s(nats_url: str, video: Path) -> None:

@@ -26,7 +26,8 @@ def add(
     url: Annotated[
         str,
         typer.Argument(
-            help="rtsp://…, webcam:0, a file or synth:…, as the reader sees it.", show_default=False
+            help="rtsp://…, webcam:0, a file or synth:…, as the reader sees it; - reads it from standard input.",
+            show_default=False,
         ),
     ],
     id: Annotated[str, typer.Option("--id", help="Its name; made from the address by default.")] = "",
@@ -48,8 +49,9 @@ def add(
     """Play a live source until it is removed: it is leased to a reader and owned by an S1 worker.
 
     A source that is lost is opened again. What can't be admitted is refused in one line, and nothing stays open.
+    An address with a password is best read from a file (-): as an argument `ps` and the shell's history show it.
 
-    Example: dsb stream add rtsp://user:secret@camera/1 --id porch --fps 2
+    Example: dsb stream add - --id porch --fps 2 < camera.url
     """
     from bench.cli import streaming
 

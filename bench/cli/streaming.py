@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import typer
@@ -38,6 +39,7 @@ def add(
     nats: str,
 ) -> None:
     """Admit a stream and say so."""
+    url = _read_address() if url == "-" else url
     asked = {"video.fps": fps, "video.resize": resize, "stream.slow": policy, "stream.mode": "live"}
     profile = read(config, {**asked, **_size(size)}).profile()
     here = Path(url).expanduser()
@@ -107,6 +109,15 @@ def _size(size: str) -> dict[str, int]:
     if not found:
         raise ConfigError(f"--size {size!r} is no size: write WIDTHxHEIGHT, like 336x336")
     return {"video.width": int(found[1]), "video.height": int(found[2])}
+
+
+def _read_address() -> str:
+    """The first line of standard input."""
+    if not (url := sys.stdin.readline().strip()):
+        raise ConfigError(
+            "no address on standard input: write dsb stream add - < FILE, or give it as an argument"
+        )
+    return url
 
 
 def _named(name: str) -> str:

@@ -1,0 +1,47 @@
+"""The address of a camera, with its password, on a way that neither `ps` nor the shell's history shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import streaming
+from bench.cli.app import app
+from shared.errors import ConfigError
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that streams were added by; no broker is asked."""
+    uris: list[str] = []
+
+    async def add(bus: Any, uri: str, **more: Any) -> None:
+        uris.append(uri)
+
+    def with_bus(nats: str, work: Callable[[Any], Awaitable[None]]) -> None:
+        asyncio.run(work(None))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(streaming, "add_stream", add)
+    monkeypatch.setattr(streaming, "with_bus", with_bus)
+    return uris
+
+
+def test_an_address_is_read_from_standard_input(added: list[str]) -> None:
+    address = "rtsp://me:hunter2@camera/porch"
+    said = RUN.invoke(app, ["stream", "add", "-"], input=f"{address}\n")
+    assert (said.exit_code, added) == (0, [address])
+    assert "camera-porch plays" in said.stdout
+    assert "hunter2" not in said.stdout
+
+
+def test_nothing_on_standard_input_is_no_address(added: list[str]) -> None:
+    said = RUN.invoke(app, ["stream", "add", "-"], input="\n")
+    assert isinstance(said.exception, ConfigError)
+    assert "no address on standard input" in str(said.exception)
+    assert added == []

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import five_parts
 import pytest
+from bus_kit import fresh_opening, job, question
 from stack_kit import Kit, assert_sound, dsb
 from trusted_broker import TrustedBroker
 
 from bench.data.synth import Recipe
 from bench.run.embedded import Stack, StackSpec
+from bench.run.letters import kept_letters
 from bench.run.records import effective
+from shared.bus import Bus
+from shared.messages import DeadLetter, Form
 
 pytestmark = [pytest.mark.stack, pytest.mark.nats, pytest.mark.timeout(900)]
 
@@ -103,6 +108,48 @@ def test_the_commands_for_people_work_with_their_user(
     assert stack.broker.violations() == []
     if "--json" in words:
         assert json.loads(said)["notes"] > 0
+
+
+def _say(stack: TrustedStack, user: str, *words: str) -> str:
+    """What a command prints that ends well."""
+    command = dsb(*words, "--nats", stack.url, env=_env(stack, user))
+    said, wrong = command.communicate(timeout=180)
+    assert command.returncode == 0, wrong
+    return said
+
+
+def test_a_stream_is_added_asked_and_removed_by_the_bench(stack: TrustedStack) -> None:
+    bars = "webcam:lavfi:testsrc=size=96x96:rate=8,realtime"
+    assert "bars plays" in _say(stack, "bench", "stream", "add", bars, "--id", "bars", "--wait", "120")
+    choices = ("--option", "a bar", "--option", "a star", "--wait", "120")
+    answers = _say(stack, "bench", "stream", "ask", "bars", "What is there?", *choices).splitlines()
+    assert sorted(line.split()[0] for line in answers) == ["s1", "s2"]
+    assert "bars is removed" in _say(stack, "bench", "stream", "rm", "bars")
+    assert stack.broker.violations() == []
+
+
+def test_a_dead_letter_is_put_back_and_another_dropped_by_the_admin(stack: TrustedStack) -> None:
+    opening = fresh_opening()
+
+    async def write() -> list[str]:
+        s2 = await Bus.connect(stack.broker.settings("s2", nats_url=stack.url), name="s2")
+        for key in ("back", "away"):
+            asked = question(opening, key=key).model_copy(update={"form": Form.TEXT})
+            body = job(opening).model_copy(update={"question": asked}).model_dump(mode="json")
+            letter = DeadLetter(service="s2", reason="killed", opening=opening, key=key, body=body)
+            await s2.dead_letter(letter)
+        await s2.drain()
+        bench = await Bus.connect(stack.broker.settings("bench", nats_url=stack.url), name="bench")
+        kept = await kept_letters(bench)
+        await bench.drain()
+        return [str(one.id) for one in kept if one.letter.opening == opening]
+
+    back, away = asyncio.run(write())
+    said = _say(stack, "admin", "dlq", "retry", back, "--wait", "120")
+    assert said.startswith("queued for S2 again\nok: ")
+    assert _say(stack, "admin", "dlq", "drop", away, "--yes") == "dropped 1\n"
+    assert "no dead letters" in _say(stack, "admin", "dlq", "list")
+    assert stack.broker.violations() == []
 
 
 def _env(stack: TrustedStack, user: str) -> dict[str, str]:

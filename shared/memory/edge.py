@@ -2,7 +2,8 @@
 
 Every upsert is in the write-ahead log before it returns, so it survives a kill. The engine's API is still in
 beta: this file is all that knows it. It marks what is removed and keeps its room, and its own vacuum leaks memory
-(qdrant-edge-py 0.9: 130 KB a note, by churning 20,000 notes); so the store is written anew when half of it is gone.
+(qdrant-edge-py 0.9: 130 KB a note, by churning 20,000 notes); so the store is written anew, into another folder, when
+half of it is gone. A shard goes on where it was made: one that is loaded again maps 55 MB at once.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ __all__ = ["EdgeStore"]
 T = TypeVar("T")
 
 _KEYWORDS = ("opening", "run_id", "scope", "kind")
-_WASTE = 2000
+_WASTE = 1000
 """Removed points that are not worth writing the store anew."""
 _COPIED = 100_000
 """Points that are copied at most, about 5 s of work: a larger store keeps its waste."""
-_PAGE = 1000
+_PAGE = 100
 
 
 class EdgeStore:
@@ -53,11 +54,11 @@ class EdgeStore:
             raise StoreError(
                 f"edge store {root} can't be used ({error.strerror}): choose a folder to write in"
             ) from error
-        self._folder = root / collection
+        self._base = root / collection
         self._dim = dim
         self._removed = 0
         try:
-            _settle(self._folder)
+            self._folder = _current(self._base)
             self._shard = _open(self._folder, dim)
         except StoreError:
             os.close(self._lock)
@@ -139,22 +140,22 @@ class EdgeStore:
         if not kept <= min(self._removed, _COPIED):
             return
         self._removed = 0
-        fresh = _beside(self._folder, "new")
+        fresh = _next(self._folder, self._base)
+
+        def work() -> qe.EdgeShard:
+            copy = _copied(self._shard, fresh, self._dim)
+            _point(self._base, fresh)
+            return copy
+
         try:
-            _guard(
-                lambda: _copy(self._shard, fresh, self._dim),
-                "edge store keeps the room of removed notes",
-                "free some disk",
-            )
+            copy = _guard(work, "edge store keeps the room of removed notes", "free some disk")
         except StoreError as error:  # what was to be removed is gone all the same
-            _settle(self._folder)
+            shutil.rmtree(fresh, ignore_errors=True)
             get_logger().warning("store_not_compacted", folder=str(self._folder), error=str(error)[:200])
             return
         self._shard.close()
-        self._folder.rename(_beside(self._folder, "old"))
-        fresh.rename(self._folder)
-        _settle(self._folder)
-        self._shard = _open(self._folder, self._dim)
+        self._shard, self._folder = copy, fresh
+        _current(self._base)
 
     def _do(self, work: Callable[[], T]) -> T:
         with self._mutex:
@@ -180,20 +181,33 @@ def _hold(root: Path) -> int:
     return handle
 
 
-def _beside(folder: Path, what: str) -> Path:
-    return folder.with_name(f"{folder.name}.{what}")
+def _pointer(base: Path) -> Path:
+    """The file that names the folder of the store; without it, that is `base` itself."""
+    return base.with_name(f"{base.name}.now")
 
 
-def _settle(folder: Path) -> None:
-    """End what a kill cut short: of a store and its copy, one is whole."""
-    old = _beside(folder, "old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    for left in (old, _beside(folder, "new")):
-        shutil.rmtree(left, ignore_errors=True)
+def _point(base: Path, folder: Path) -> None:
+    """From now on `folder` is the store."""
+    fresh = base.with_name(f"{base.name}.now.new")
+    fresh.write_text(folder.name, encoding="utf-8")
+    fresh.replace(_pointer(base))
 
 
-def _copy(shard: qe.EdgeShard, folder: Path, dim: int) -> None:
+def _next(folder: Path, base: Path) -> Path:
+    """Another name than that of the store's folder."""
+    return base if folder != base else base.with_name(f"{base.name}.2")
+
+
+def _current(base: Path) -> Path:
+    """The folder of the store; what a kill left of a copy, or of what was copied, is removed."""
+    pointer = _pointer(base)
+    folder = base.with_name(pointer.read_text(encoding="utf-8")) if pointer.exists() else base
+    shutil.rmtree(_next(folder, base), ignore_errors=True)
+    return folder
+
+
+def _copied(shard: qe.EdgeShard, folder: Path, dim: int) -> qe.EdgeShard:
+    """A shard in `folder` with all points of another."""
     copy = _open(folder, dim)
     start = None
     while True:
@@ -203,7 +217,7 @@ def _copy(shard: qe.EdgeShard, folder: Path, dim: int) -> None:
         copy.update(qe.UpdateOperation.upsert_points(points))
         if start is None:
             break
-    copy.close()
+    return copy
 
 
 def _open(folder: Path, dim: int) -> qe.EdgeShard:

@@ -116,36 +116,44 @@ def test_room_of_removed_notes_is_given_back_and_the_others_stay(tmp_path: Path)
         assert memory.runs() == {"kept": 3}
 
 
-@pytest.mark.parametrize(
-    ("there", "renamed"),
-    [("new", None), ("new", "old"), ("old", None)],
-    ids=["copying", "between-renames", "before-removal"],
-)
-def test_a_kill_while_the_store_is_written_anew_loses_nothing(
-    tmp_path: Path, there: str, renamed: str | None
-) -> None:
-    with opened(tmp_path) as memory:
-        memory.upsert([note(i) for i in range(5)])
-    folder = tmp_path / "c"
-    with opened(tmp_path / "other") as memory:
-        memory.upsert([note(i) for i in range(100, 103)])
-    (tmp_path / "other" / "c").rename(tmp_path / f"c.{there}")
-    if renamed:
-        folder.rename(tmp_path / f"c.{renamed}")
+@pytest.mark.parametrize("now", ["c", "c.2"])
+def test_a_kill_while_the_store_is_written_anew_loses_nothing(tmp_path: Path, now: str) -> None:
+    other = {"c": "c.2", "c.2": "c"}[now]
+    for folder, notes in ((now, range(5)), (other, range(100, 103))):
+        with opened(tmp_path / "made") as memory:
+            memory.upsert([note(i) for i in notes])
+        (tmp_path / "made" / "c").rename(tmp_path / folder)
+    if now != "c":
+        (tmp_path / "c.now").write_text(now)
     with opened(tmp_path) as memory:
         assert memory.count() == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "lock", "other"]
+    assert not (tmp_path / other).exists()
+
+
+def test_a_store_that_was_written_anew_is_the_one_that_is_opened_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as memory:
+        memory.upsert([note(0, run="kept")])
+    for i in range(1, 4):
+        with opened(tmp_path) as memory:
+            churned(memory, 1, start=i)
+            memory.upsert([note(10_000 + i, run="kept")])
+        with opened(tmp_path) as memory:
+            assert memory.runs() == {"kept": 1 + i}
+        assert sorted(path.name for path in tmp_path.iterdir()) in (
+            ["c", "c.now", "lock"],
+            ["c.2", "c.now", "lock"],
+        )
 
 
 def test_a_store_that_cannot_be_written_anew_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("shared.memory.edge._copy", full)
+    monkeypatch.setattr("shared.memory.edge._copied", full)
     with opened(tmp_path) as memory:
         memory.upsert([note(0, run="kept")])
         with capture_logs() as logs:
-            churned(memory, 2, start=1)
+            churned(memory, 1, start=1)
         assert len(logs) == 1
         assert "no space left on device" in logs[0]["error"]
         memory.upsert([note(1, run="kept")])

@@ -65,12 +65,20 @@ class Compose:
         write_overlay(
             overlay, switches=self._switches.folder, broker_image=plain["services"][BROKER]["image"]
         )
-        self._compose("up", "-d", "--wait", "--wait-timeout", _UP_S, timeout=600)
+        try:
+            self._compose("up", "-d", "--wait", "--wait-timeout", _UP_S, timeout=600)
+        except BaseException:
+            with contextlib.suppress(ConfigError):  # the first failure is the one to tell
+                self._restore()
+            raise
         return self
 
     def __exit__(self, *args: object) -> None:
         self.abandon()
-        # As it was before; the broker's own store with it.
+        self._restore()
+
+    def _restore(self) -> None:
+        """The stack as it was before, the broker's own store with it."""
         self._compose("rm", "-fsv", BROKER, DISK)
         docker("compose", "up", "-d", "--wait", "--wait-timeout", _UP_S, "--remove-orphans", timeout=600)
         docker("volume", "rm", "-f", self._volume)

@@ -43,7 +43,7 @@ def write_overlay(file: Path, *, switches: Path, broker_image: str) -> None:
         "read_only": True,
         "cap_drop": ["ALL"],
         "stop_grace_period": "0s",
-        "healthcheck": {"disable": True},
+        "healthcheck": {"test": ["CMD", "test", "-d", "/data"], "interval": "2s"},
         **store,
     }
     options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={_SIZE_MB}m,uid=10001,gid=10001"}

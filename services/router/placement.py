@@ -10,14 +10,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from services.router.readers import keep_read
 from shared import subjects
 from shared.bus import Bus
-from shared.errors import NoResponders, TransportError
+from shared.errors import DataError, NoResponders, TransportError
 from shared.logs import get_logger
 from shared.messages import Event, EventKind, Open, Place, PlaceReply
+from shared.retry import persist
 from shared.tasks import end_tasks
 from shared.telemetry import counter, gauge
 
@@ -27,6 +28,9 @@ Placed = Literal["placed", "held", "full", "unknown"]
 """`held`: another worker has the lease. `full`: no worker has a free slot. `unknown`: no reply."""
 
 _PLACEMENTS = counter("placements_total", "Placement requests by outcome", "outcome")
+for _outcome in get_args(Placed):
+    # From 0 on: a rate does not see the first step of a series that begins with it, and one refusal is to be seen.
+    _PLACEMENTS.labels(_outcome)
 _OPENINGS = gauge("openings", "Openings that need an owner")
 
 
@@ -63,14 +67,13 @@ class Placement:
         return "placed" if reply.accepted else "held"
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Watch openings and leases for as long as the context lasts."""
-        tasks = [
-            asyncio.create_task(work())
-            for work in (self._follow_opened, self._follow_closed, self._follow_leases, self._sweep)
-        ]
+    async def running(self) -> AsyncIterator[list[asyncio.Task[None]]]:
+        """Watch openings and leases for as long as the context lasts; none of the tasks that it yields ends before."""
+        works = (self._follow_opened, self._follow_closed, self._follow_leases, self._sweep)
+        # A broker that is not there yet, or is away just now, is asked again: all that is stored is read anew then.
+        tasks = [asyncio.create_task(persist(work, what=work.__name__)) for work in works]
         try:
-            yield
+            yield tasks
         finally:
             await end_tasks(tasks)
 
@@ -79,7 +82,13 @@ class Placement:
             self._bus.follow(subjects.EVENTS, subjects.event("*", kind), last_per_subject=True)
         ) as stored:
             async for message in stored:
-                yield Event.from_bytes(message.body)
+                try:
+                    event = Event.from_bytes(message.body)
+                except DataError as error:
+                    # One that a service of another version wrote costs its own opening, not all others.
+                    self._log.error("bad_message", subject=message.subject, seq=message.seq, error=str(error))
+                else:
+                    yield event
 
     async def _follow_opened(self) -> None:
         async with aclosing(self._events(EventKind.OPENED)) as events:
@@ -123,5 +132,10 @@ class Placement:
         if opened is None:
             return
         with contextlib.suppress(TransportError):
-            if await self._bus.lease_holder(subjects.OWNER_BUCKET, opening) is None and opening in self._open:
+            try:
+                held = await self._bus.lease_holder(subjects.OWNER_BUCKET, opening) is not None
+            except DataError as error:
+                self._log.error("bad_lease", stream=opening, error=str(error))
+                return
+            if not held and opening in self._open:
                 await self.place(opened)

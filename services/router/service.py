@@ -6,6 +6,7 @@ behind it is idempotent by key.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import ClassVar, Literal
 
@@ -19,6 +20,7 @@ from shared.bus import Meta, failpoints
 from shared.messages import Ask, AskReply, Path, RouteStamp
 from shared.routing import Routed, label
 from shared.service import Runtime
+from shared.tasks import end_tasks
 from shared.telemetry import counter, exemplar, histogram
 
 __all__ = ["Service", "Settings"]
@@ -46,7 +48,7 @@ class Service:
         placement = Placement(rt.bus, sweep_s=self._settings.sweep_s)
         self._dispatcher = Dispatcher(rt.bus, placement, job_max_age_s=self._settings.job_max_age_s)
         self._deciding = Deciding(self._settings.decide_s)
-        async with placement.running(), watching(rt.bus, every_s=self._settings.watch_s):
+        async with placement.running() as placing, watching(rt.bus, every_s=self._settings.watch_s):
             asks = await rt.bus.serve(
                 subjects.ASK_ALL, Ask, self._ask, queue="router", concurrency=self._settings.concurrency
             )
@@ -54,8 +56,14 @@ class Service:
                 "router", version="1.0.0", metadata={"worker": rt.worker}, stats=placement.stats
             )
             rt.set_ready(True)
-            await rt.stopping.wait()
+            stop = asyncio.create_task(rt.stopping.wait())
+            await asyncio.wait([*placing, stop], return_when=asyncio.FIRST_COMPLETED)
+            await end_tasks([stop])
             await asks.close()
+            for task in placing:
+                if task.done():
+                    # Openings would be without an owner and nobody would know: a fresh process is better.
+                    task.result()
 
     async def _ask(self, ask: Ask, meta: Meta) -> AskReply:
         started = time.perf_counter()

@@ -16,6 +16,7 @@ from shared.bus.connection import Connection
 from shared.bus.follow import Query, follow
 from shared.bus.jetstream import Stored
 from shared.errors import Conflict, DataError, Overloaded
+from shared.logs import get_logger
 
 __all__ = ["LeaseChange", "LeaseInfo", "bump", "keep", "kept", "lease_holder", "leases", "watch_leases"]
 
@@ -111,7 +112,13 @@ async def watch_leases(conn: Connection, bucket: str) -> AsyncGenerator[LeaseCha
     feed = follow(conn, query)
     try:
         async for stored in feed:
-            yield LeaseChange(stored.subject.removeprefix(subject(bucket, "")), parse_lease(stored))
+            try:
+                info = parse_lease(stored)
+            except DataError as error:
+                # Somebody holds it, whoever that is: it is not free, and its end will be seen.
+                get_logger().error("bad_lease", error=str(error))
+                continue
+            yield LeaseChange(stored.subject.removeprefix(subject(bucket, "")), info)
     finally:
         await feed.aclose()
 

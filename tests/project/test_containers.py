@@ -98,6 +98,11 @@ def test_a_service_restarts_and_logs_in_as_itself(name: str) -> None:
     assert f"NATS_PW_{name.upper()}" in service["environment"]["DSB_NATS_PASSWORD"]
 
 
+def test_the_broker_is_given_every_variable_that_its_configuration_reads() -> None:
+    text = "".join((ROOT / "deploy/nats" / name).read_text() for name in ("server.conf", "nats.conf"))
+    assert set(re.findall(r"\$(NATS_\w+)", text)) == set(compose()["services"]["nats"]["environment"])
+
+
 def test_there_is_no_default_password() -> None:
     assert set(re.findall(r"\$\{NATS_PW_\w+(.)", (ROOT / "docker-compose.yml").read_text())) == {":"}
     assert not re.search(r"NATS_PW_\w+:-", (ROOT / "docker-compose.yml").read_text())

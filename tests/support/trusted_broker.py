@@ -32,7 +32,7 @@ class TrustedBroker(Broker):
         server.write_text(server.read_text().replace("store_dir: /data", f'store_dir: "{folder}/store"'))
         self._config = folder / "deploy/nats" / ("nats-nkeys.conf" if nkeys else "nats.conf")
         self.env = dict(re.findall(r"^(\w+)=(.+)$", (folder / ".env").read_text(), re.MULTILINE))
-        self.env["NATS_MONITOR"] = f"127.0.0.1:{free_port()}"
+        self.env |= {"NATS_MONITOR": f"127.0.0.1:{free_port()}", "NATS_MAX_STORE": "8GB"}
 
     @property
     def secrets(self) -> Path:

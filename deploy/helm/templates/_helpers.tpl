@@ -12,7 +12,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | quote }}
 
 {{- define "dsb.selector" -}}
 app.kubernetes.io/name: dualstreambench
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
@@ -48,32 +48,38 @@ http://{{ include "dsb.name" . }}-qdrant:6333
 {{ .Values.credentials.existingSecret | default (printf "%s-nats" (include "dsb.name" .)) }}
 {{- end -}}
 
-{{/* How a process of ours reaches the broker, as `user`. */}}
-{{- define "dsb.busEnv" -}}
-- name: DSB_NATS_URL
-  value: {{ include "dsb.natsUrl" .root | quote }}
-# Pods start in any order: one that finds no broker waits for it.
-- name: DSB_CONNECT_TIMEOUT_S
-  value: "3600"
-- name: DSB_NATS_USER
-  value: {{ .user }}
-{{- if .root.Values.credentials.nkeysSecret }}
-- {name: DSB_NATS_NKEY_SEED_FILE, value: /etc/dsb/own.seed}
-{{- else }}
+{{/*
+The environment of a process of ours that logs in to the broker as `user`: what the chart says of all (`own` of this one), what
+busEnv says, and what `env` says; the last word counts, so that no name is there twice.
+*/}}
+{{- define "dsb.env" -}}
+{{- /* Pods start in any order: one that finds no broker waits for it. */ -}}
+{{- $all := dict "DSB_NATS_URL" (include "dsb.natsUrl" .root) "DSB_NATS_USER" .user "DSB_CONNECT_TIMEOUT_S" "3600" -}}
+{{- with .root.Values.tracing.endpoint }}{{ $_ := set $all "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
+{{- if .root.Values.credentials.nkeysSecret }}{{ $_ := set $all "DSB_NATS_NKEY_SEED_FILE" "/etc/dsb/own.seed" }}{{ end -}}
+{{- if .root.Values.credentials.tlsSecret -}}
+{{- range $key, $file := dict "CA" "ca.pem" "CERT" "own.pem" "KEY" "own.key" -}}
+{{- $_ := set $all (printf "DSB_NATS_TLS_%s" $key) (printf "/etc/dsb/%s" $file) -}}
+{{- end -}}
+{{- end -}}
+{{- range list .own .root.Values.busEnv .env }}{{ range $key, $value := . }}{{ $_ := set $all $key $value }}{{ end }}{{ end -}}
+{{- range $key, $value := $all }}
+- name: {{ $key }}
+  {{- /* JSON writes a large number in full, where Go would write 1e+09. */}}
+  value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
+{{- end }}
+{{- if not .root.Values.credentials.nkeysSecret }}
 - name: DSB_NATS_PASSWORD
   valueFrom:
     secretKeyRef:
       name: {{ include "dsb.secret" .root }}
       key: NATS_PW_{{ upper .user }}
 {{- end }}
-{{- with .root.Values.tracing.endpoint }}
-- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }}}
-{{- end }}
-{{- if .root.Values.credentials.tlsSecret }}
-- {name: DSB_NATS_TLS_CA, value: /etc/dsb/ca.pem}
-- {name: DSB_NATS_TLS_CERT, value: /etc/dsb/own.pem}
-- {name: DSB_NATS_TLS_KEY, value: /etc/dsb/own.key}
-{{- end }}
+{{- end -}}
+
+{{/* The port of an address, else `or`. */}}
+{{- define "dsb.port" -}}
+{{ regexFind ":[0-9]+$" (urlParse .of).host | trimPrefix ":" | default .or }}
 {{- end -}}
 
 {{/* Certificate and nkey of `user`: of the Secrets that hold everybody's, a pod sees its own. Empty without both. */}}
@@ -113,6 +119,8 @@ runAsNonRoot: true
 runAsUser: 10001
 runAsGroup: 10001
 fsGroup: 10001
+# A volume that is ours already is not gone through file by file at each start.
+fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
@@ -162,6 +170,23 @@ spec:
 {{- end }}
 {{- end -}}
 
+{{/*
+Where the videos are on a claim that one node at a time can mount, reader and bench run on one node: the first of them
+anywhere, the others beside it. Empty otherwise.
+*/}}
+{{- define "dsb.besideVideos" -}}
+{{- $of := .Values.storage.data -}}
+{{- if and $of.enabled (not $of.existingClaim) (not (has "ReadWriteMany" $of.accessModes)) -}}
+podAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    - topologyKey: kubernetes.io/hostname
+      labelSelector:
+        matchLabels: {{ include "dsb.selector" (dict "root" .) | nindent 10 }}
+        matchExpressions:
+          - {key: app.kubernetes.io/component, operator: In, values: [bench, reader]}
+{{- end -}}
+{{- end -}}
+
 {{/* What places a pod. */}}
 {{- define "dsb.placement" -}}
 {{- with .nodeSelector }}
@@ -172,6 +197,12 @@ tolerations: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- with .affinity }}
 affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .topologySpreadConstraints }}
+topologySpreadConstraints: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
 {{- end }}
 {{- with .runtimeClassName }}
 runtimeClassName: {{ . }}
@@ -187,4 +218,10 @@ runtimeClassName: {{ . }}
 {{- end -}}
 {{- end -}}
 {{ toYaml $made }}
+{{- end -}}
+
+{{/* Four fifths of a size like 10Gi, in bytes. */}}
+{{- define "dsb.fourFifths" -}}
+{{- $units := dict "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{ mulf (regexFind "^[0-9.]+" . | float64) (get $units (regexFind "[KMGT]i$" .)) 0.8 | int64 }}
 {{- end -}}

@@ -106,6 +106,18 @@ def test_a_killed_pod_changes_no_record(cluster: Cluster, reference: RunFolder, 
     wait_for(lambda: len(cluster.ready(part)) == 1, within_s=120, what=f"another pod of {part}")
 
 
+def test_a_lost_pod_of_the_bench_is_followed_by_one_that_goes_on(
+    cluster: Cluster, reference: RunFolder
+) -> None:
+    job = cluster.play("evicted", *SAMPLES)
+    job.under_way()
+    job.lossy = True
+    [victim] = [pod for pod in cluster.pods("bench") if pod["status"]["phase"] == "Running"]
+    cluster.kubectl("delete", "pod", victim["metadata"]["name"], "--wait=false")
+    job.wait()
+    assert_same(cluster.fetch("evicted"), reference)
+
+
 def test_an_upgrade_in_mid_run_loses_nothing(cluster: Cluster, reference: RunFolder) -> None:
     job = cluster.play("upgraded", *SAMPLES)
     job.under_way()

@@ -117,7 +117,7 @@ class Cluster:
 
     def _volume(self, claim: str) -> dict[str, Any]:
         spec = {
-            "capacity": {"storage": "1Gi"},
+            "capacity": {"storage": "4Gi"},
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": self.namespace,
             "persistentVolumeReclaimPolicy": "Retain",
@@ -136,11 +136,12 @@ class Cluster:
     def values(self) -> Path:
         """The chart's values for this cluster: our images, small volumes."""
         disk: dict[str, Any] = {"size": "1Gi", "storageClass": self.namespace if self._own_disk else None}
-        claimed = {name: {**disk, "accessModes": ["ReadWriteOnce"]} for name in ("data", "runs", "notes")}
+        claimed = dict.fromkeys(("data", "runs", "notes"), disk)
         held = {
             "image": {"repository": self.repository, "tag": self.tag},
             "storage": claimed,
-            "nats": {"persistence": disk},
+            # Of which the frame logs alone may take 2 GB.
+            "nats": {"persistence": {**disk, "size": "4Gi"}},
         }
         file = self.folder / "values.json"
         file.write_text(json.dumps(held))
@@ -231,6 +232,8 @@ class Job:
 
     def __init__(self, cluster: Cluster, name: str, run: str) -> None:
         self._cluster, self.name, self.run = cluster, name, run
+        self.lossy = False
+        """A pod of it may fail, as long as another one completes."""
 
     def log(self) -> str:
         return self._cluster.kubectl("logs", f"job/{self.name}", "--tail", "100", check=False)
@@ -240,7 +243,7 @@ class Job:
         status = self._cluster.get("job", self.name)["status"]
         failed = [one for one in status.get("conditions", ()) if one["type"] == "Failed"]
         assert not failed, f"{failed}\n{self.log()}"
-        assert not status.get("failed"), f"a pod of {self.name} failed:\n{self.log()}"
+        assert self.lossy or not status.get("failed"), f"a pod of {self.name} failed:\n{self.log()}"
         return bool(status.get("succeeded"))
 
     def under_way(self, answers: int = 4) -> None:

@@ -15,6 +15,7 @@ from bench.streams import Known, View, find, views
 from bench.streams import add as add_stream
 from bench.streams import ask as ask_stream
 from bench.streams import remove as remove_stream
+from shared import tracing
 from shared.bus import Bus
 from shared.errors import ConfigError
 from shared.messages import Status, StreamReport
@@ -83,6 +84,7 @@ def ask(name: str, question: str, *, options: list[str], route: str, wait_s: flo
     if len(options) == 1 or len(options) > 26:
         raise ConfigError(f"{len(options)} options: give none, or 2 to 26")
     routing_policy(route)
+    tracing.start("bench")
 
     async def work(bus: Bus) -> None:
         stream = await find(bus, name)
@@ -128,7 +130,7 @@ def _named(name: str) -> str:
 
 def _from_address(url: str) -> str:
     """A name of the last words of the address, without user and password."""
-    words = re.findall(r"[A-Za-z0-9]+", re.sub(r"//[^/@]*@", "//", url).split("?")[0])
+    words = re.findall(r"[A-Za-z0-9]+", shown(url).split("?")[0])
     return "-".join(words[-3:])[-40:].strip("-") or "stream"
 
 

@@ -159,7 +159,8 @@ def _named(uri: str, format: str, name: str) -> str:
 
 def shown(uri: str) -> str:
     """The URI for people: without the user and password that an address may carry."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    # Up to the last @ before the path: a password may hold one, and FFmpeg takes such an address.
+    return re.sub(r"//[^/]*@", "//***@", uri)
 
 
 def local_path(uri: str) -> Path:

@@ -43,7 +43,7 @@ def test_an_address_is_read_from_standard_input(added: list[str]) -> None:
 def test_no_part_of_a_password_is_in_a_name_that_is_made_from_the_address(added: list[str]) -> None:
     said = RUN.invoke(app, ["stream", "add", "rtsp://me:hunter2@tiger@porch"])
     assert said.exit_code == 0
-    assert said.stdout.startswith("porch plays: rtsp://***@porch")
+    assert said.stdout.startswith("rtsp-porch plays: rtsp://***@porch")
 
 
 def test_nothing_on_standard_input_is_no_address(added: list[str]) -> None:

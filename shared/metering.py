@@ -1,6 +1,7 @@
-"""What each answer adds to the metrics: how it ended, how long each stage took, what it cost, what caches saved.
+"""What more than one service counts: of each answer how it ended, how long each stage took, what it cost and what
+caches saved; and the frames that gave way.
 
-S1 and S2 count by the same rules, so that their figures can stand beside each other.
+All count by the same rules, so that their figures can stand beside each other.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from shared.messages import Answer, Usage
 from shared.telemetry import counter, exemplar, histogram
 
-__all__ = ["answered", "stage"]
+__all__ = ["answered", "dropped", "stage"]
 
 _ANSWERS = counter(
     "answers_total", "Answers by path and status; `duplicate`: another one was stored", "path", "status"
@@ -33,6 +34,7 @@ _FRAMES = counter(
     "path",
     "outcome",
 )
+_DROPPED = counter("frames_dropped_total", "Frames dropped, by who and why", "service", "reason")
 _OF_ANSWER = ("queue", "gather", "retrieve", "vision", "model")
 
 
@@ -53,6 +55,11 @@ def answered(answer: Answer, *, stored: bool) -> None:
             stage(path, name, seconds, trace=answer.trace)
     if answer.draft is not None:
         _spent(path, answer.model, answer.draft.usage)
+
+
+def dropped(service: str, reason: str, count: int = 1) -> None:
+    """So many frames gave way."""
+    _DROPPED.labels(service, reason).inc(count)
 
 
 def _spent(path: str, model: str, usage: Usage) -> None:

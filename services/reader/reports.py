@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 from services.reader.sink import Sink
+from shared import metering
 from shared.bus import Bus
 from shared.errors import DsbError
 from shared.logs import get_logger
@@ -18,7 +19,6 @@ from shared.video.source import shown
 
 __all__ = ["Reports"]
 
-_DROPPED = counter("frames_dropped_total", "Frames dropped, by who and why", "service", "reason")
 _ERRORS = counter("reader_source_errors_total", "Sources that ended with an error")
 _LOST = counter("reader_sources_lost_total", "Live sources that gave no pictures any more")
 _RECONNECTS = counter("reader_reconnects_total", "Live sources that came back after they were lost")
@@ -102,7 +102,7 @@ class Reports:
 
     def drop(self, t: float, reason: str) -> None:
         """Count a dropped frame."""
-        _DROPPED.labels("reader", reason).inc()
+        metering.dropped("reader", reason)
         self._reasons[reason] += 1
         self._dropped, self._dropped_t = self._dropped + 1, max(t, self._dropped_t)
 

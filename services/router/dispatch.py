@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from services.router.placement import Placed, Placement
-from shared import subjects
+from shared import metering, subjects
 from shared.bus import Bus, failpoints
 from shared.errors import BusTimeout, NoResponders, Overloaded, TransportError
 from shared.messages import Answer, Ask, Done, Path, RouteStamp, S1Ask, S2Job, Status
@@ -94,15 +94,14 @@ class Dispatcher:
         return "refused" if ask.open.profile.live else "waiting"
 
     async def _refuse(self, ask: Ask, path: Path, stamp: RouteStamp) -> None:
-        await self._bus.publish_answer(
-            Answer(
-                opening=ask.question.opening,
-                key=ask.question.key,
-                path=path,
-                status=Status.REFUSED,
-                error=no_room(path),
-                t_ask=ask.question.t_ask,
-                route=stamp,
-                trace=ask.trace,
-            )
+        answer = Answer(
+            opening=ask.question.opening,
+            key=ask.question.key,
+            path=path,
+            status=Status.REFUSED,
+            error=no_room(path),
+            t_ask=ask.question.t_ask,
+            route=stamp,
+            trace=ask.trace,
         )
+        metering.answered(answer, stored=await self._bus.publish_answer(answer))

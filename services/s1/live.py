@@ -10,15 +10,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from shared import metering
 from shared.bus import FrameRecord
 from shared.messages import Slow
 from shared.tasks import end_tasks
-from shared.telemetry import counter
 from shared.video import Waiting
 
 __all__ = ["LatestFrames"]
-
-_DROPPED = counter("frames_dropped_total", "Frames dropped, by who and why", "service", "reason")
 
 
 class LatestFrames:
@@ -61,7 +59,7 @@ class LatestFrames:
     def _count(self, reason: str, count: int, t: float) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + count
         self._dropped, self._dropped_t = self._dropped + count, t
-        _DROPPED.labels("s1", reason).inc(count)
+        metering.dropped("s1", reason, count)
 
     @asynccontextmanager
     async def fed_by(self, records: AsyncIterator[FrameRecord]) -> AsyncIterator[AsyncIterator[FrameRecord]]:

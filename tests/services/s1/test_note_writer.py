@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from memory_kit import note
+from metrics_kit import growth
 
 import services.s1.notes
 from services.s1.notes import NoteWriter
@@ -64,6 +65,7 @@ def some(count: int) -> list[Note]:
 @pytest.mark.parametrize("reply", [None, Holdings], ids=["nobody", "nonsense"])
 def test_notes_that_memory_does_not_take_are_sent_when_it_is_back(nats_url: str, reply: Any) -> None:
     async def run() -> None:
+        waiting, stored = (growth("dsb_s1_notes_total", outcome=outcome) for outcome in ("waiting", "stored"))
         async with buses(nats_url) as (s1, other):
             memory, writing, notes = Memory(reply or Done), writer(s1), some(5)
             if reply is not None:
@@ -76,6 +78,7 @@ def test_notes_that_memory_does_not_take_are_sent_when_it_is_back(nats_url: str,
                 serving = await other.serve(subjects.MEM_UPSERT, Upsert, memory.take, queue="memory")
             await writing.write(notes[3:])
             assert memory.notes == notes
+            assert (waiting(), stored()) == (3, 5)
             await serving.close()
 
     asyncio.run(run())

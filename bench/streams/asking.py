@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from bench.streams.known import Known, status_of
-from shared import subjects
+from shared import subjects, tracing
 from shared.bus import Bus
 from shared.errors import BusTimeout, DataError, NoResponders, Overloaded
 from shared.messages import Answer, Ask, AskReply, Form, Option, Question, question_key
@@ -48,20 +48,24 @@ async def ask(
         form=Form.MCQ if options else Form.TEXT,
         options=tuple(Option(key=chr(65 + place), text=option) for place, option in enumerate(options)),
     )
-    message = Ask(question=question, route=route, open=stream.opened, trace=_trace())
+    root = tracing.root("question")
+    message = Ask(question=question, route=route, open=stream.opened, trace=root.trace)
     asked, deadline = time.monotonic(), time.monotonic() + wait_s
-    async with aclosing(_answers(bus, question)) as answers:
-        waiting = set((await _send(bus, message, deadline)).paths)
-        while waiting:
-            try:
-                answer = await asyncio.wait_for(anext(answers), deadline - time.monotonic())
-            except TimeoutError:
-                raise Overloaded(
-                    f"no answer from {' and '.join(sorted(waiting))} within {wait_s:g} s: look at `dsb ps`, or give"
-                    " --wait"
-                ) from None
-            waiting.discard(answer.path)
-            yield Reply(answer, time.monotonic() - asked)
+    try:
+        async with aclosing(_answers(bus, question)) as answers:
+            waiting = set((await _send(bus, message, deadline)).paths)
+            while waiting:
+                try:
+                    answer = await asyncio.wait_for(anext(answers), deadline - time.monotonic())
+                except TimeoutError:
+                    raise Overloaded(
+                        f"no answer from {' and '.join(sorted(waiting))} within {wait_s:g} s: look at `dsb ps`, or"
+                        " give --wait"
+                    ) from None
+                waiting.discard(answer.path)
+                yield Reply(answer, time.monotonic() - asked)
+    finally:
+        root.end()
 
 
 async def _answers(bus: Bus, question: Question) -> AsyncGenerator[Answer, None]:
@@ -87,7 +91,3 @@ async def _send(bus: Bus, message: Ask, deadline: float) -> AskReply:
             return reply
         await asyncio.sleep(_AGAIN_S / 4)
     raise Overloaded("no router took the question in time: look at `dsb ps`")
-
-
-def _trace() -> str:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

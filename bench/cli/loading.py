@@ -17,6 +17,7 @@ from bench.load.sheets import interference_sheet, soak_sheets, throughput_sheet,
 from bench.load.soak import MOST
 from bench.load.telling import machine, tell
 from bench.load.verdict import interference_missed, soak_missed, throughput_missed
+from bench.run.manifest import running_code
 from shared.errors import ConfigError
 from shared.logs import setup
 
@@ -152,7 +153,7 @@ def _notes(notes: bool) -> str:
 
 
 def _kept(file: Path | None, on: dict[str, Any]) -> Kept:
-    return Kept(file, f"{on['processor']}, {on['cores']} cores")
+    return Kept(file, {"processor": on["processor"], "cores": on["cores"], "code": running_code()})
 
 
 def _draw(plot: Path | None, svg: str) -> None:

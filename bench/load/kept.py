@@ -1,13 +1,13 @@
 """Trials that were measured, in a file of JSON lines: a search that is started again measures only what is missing.
 
-A trial's key is all its settings; another machine's file is not for this one, so the machine is among them.
+A trial's key is all its settings and what it ran on: the machine, and the code, which may have become faster since.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,15 @@ __all__ = ["Kept"]
 class Kept:
     """What is in `file`, and what is added to it; without a file nothing is kept."""
 
-    def __init__(self, file: Path | None, machine: str) -> None:
-        self._file, self._machine = file, machine
+    def __init__(self, file: Path | None, on: Mapping[str, Any]) -> None:
+        self._file, self._on = file, dict(on)
         self._found: dict[str, dict[str, Any]] = {}
         if file is not None and file.exists():
             self._read(file)
 
     def once(self, settings: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The trial of these settings: as it is kept, else measured now, and kept."""
-        key = canonical({**settings, "machine": self._machine})
+        """The trial of these settings: as it is kept, else measured now, and kept; not when `measure` raises."""
+        key = canonical({**settings, "on": self._on})
         if key not in self._found:
             self._found[key] = found = measure()
             if self._file is not None:

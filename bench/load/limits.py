@@ -125,23 +125,34 @@ class _Trials:
         own = {"s1": slots, "reader": slots}
         self._spec = StackSpec(folder=folder, counts={"s2": 0}, service_env=own)
         self._stack: Stack | None = None
-        self._seconds, self._limit, self._kept, self._say = seconds, limit, kept, say
+        self._room, self._seconds, self._limit, self._kept, self._say = room, seconds, limit, kept, say
 
     def __enter__(self) -> None:
         """Nothing yet."""
 
     def __exit__(self, *_: object) -> None:
-        if self._stack is not None:
-            self._stack.stop()
+        self._stop()
 
     def bears(self, crowd: Crowd, streams: int) -> bool:
         """Whether so many streams are borne; tells the trial."""
-        settings = {**asdict(crowd), "streams": streams, "seconds": self._seconds}
-        found = self._kept.once(settings, lambda: self._measure(crowd, streams))
-        why = found.get("broke") or why_not(found, self._limit, wanted=streams)
+        settings = {**asdict(crowd), "streams": streams, "slots": self._room, "seconds": self._seconds}
+        try:
+            found = self._kept.once(settings, lambda: self._measure(crowd, streams))
+            why = why_not(found, self._limit, wanted=streams)
+        except TransportError as error:
+            # A stack under too much load says nothing in time. It may have been a hiccup: the next search tries again.
+            self._stop()
+            why = str(error)
+            found = {"fps": crowd.fps, "streams": streams, "broke": why}
         self.done.append({**found, "why_not": why})
         self._say(f"{streams} streams, {crowd.fps:g} frames/s: {why or 'borne'}")
         return not why
+
+    def _stop(self) -> None:
+        """The next trial gets a stack of its own."""
+        if self._stack is not None:
+            self._stack.stop()
+            self._stack = None
 
     def _measure(self, crowd: Crowd, streams: int) -> dict[str, Any]:
         if self._stack is None:
@@ -150,9 +161,4 @@ class _Trials:
         deadline = time.monotonic() + PATIENCE_S
         while owned(self._stack) and time.monotonic() < deadline:
             time.sleep(0.1)
-        try:
-            return trial(self._stack, self._spec.folder, crowd, wanted=streams, seconds=self._seconds)
-        except TransportError as error:  # a stack under too much load says nothing in time
-            self._stack.stop()
-            self._stack = None
-            return {"fps": crowd.fps, "streams": streams, "broke": str(error)}
+        return trial(self._stack, self._spec.folder, crowd, wanted=streams, seconds=self._seconds)

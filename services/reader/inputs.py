@@ -35,7 +35,7 @@ class Backoff(NamedTuple):
     """The first pause, wall clock; each is twice the one before."""
     longest_s: float = 15.0
     limit_s: float = 300.0
-    """Gone for so long, a source that gave pictures before is given up."""
+    """Gone for so long, a source that gave pictures before is given up; 0: never."""
     tries: int = 3
     """A source that never gave any is given up after so many."""
 
@@ -168,7 +168,8 @@ class LiveFrames:
             given_up = self._tries >= again.tries
         else:
             self._lost_t = self._last_t if self._lost_t is None else self._lost_t
-            given_up = time.monotonic() - (self._zero or 0.0) - self._lost_t > again.limit_s
+            gone_s = time.monotonic() - (self._zero or 0.0) - self._lost_t
+            given_up = 0 < again.limit_s < gone_s
         pause = min(again.longest_s, again.first_s * 2.0 ** min(self._tries - 1, 16))
         return not given_up and not self._stopped.wait(pause)
 

@@ -29,6 +29,6 @@ class ReaderSettings(ServiceSettings):
     reconnect_longest_s: Annotated[float, Field(gt=0)] = 15.0
     """The longest such pause."""
     reconnect_limit_s: Annotated[float, Field(ge=0)] = 300.0
-    """A live source that is gone for so long is given up."""
+    """A live source that is gone for so long is given up; 0: never."""
     connect_tries: Annotated[int, Field(ge=1)] = 3
     """A live source that never gave a picture is given up after so many tries."""

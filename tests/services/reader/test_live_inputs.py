@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,21 @@ async def test_a_camera_that_stays_away_is_given_up_in_one_line(nats_url: str, v
             assert "me:pw" not in error.text
             assert "\n" not in error.text
             assert (await status(bench)).state == "failed"
+
+
+async def test_a_camera_may_stay_away_for_any_time(nats_url: str, video: Path) -> None:
+    with RtspCamera(video) as camera:
+        async with (
+            reader(nats_url, **QUICK, reconnect_limit_s=0),
+            player(nats_url, live(camera.url)) as bench,
+        ):
+            await grown(bench, 3)
+            camera.cut()
+            await told(bench, EventKind.LOST)
+            await asyncio.sleep(1.5)
+            assert (await status(bench)).state == "reconnecting"
+            camera.switch_on()
+            await told(bench, EventKind.RESUMED)
 
 
 async def test_a_camera_that_never_comes_is_one_line_after_a_few_tries(nats_url: str, video: Path) -> None:

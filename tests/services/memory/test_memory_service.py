@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from memory_kit import note
+from metrics_kit import growth
 
 from bench.cli.remembering import forget_run, show_runs
 from services.memory.service import Service, Settings
@@ -226,7 +227,9 @@ def test_a_run_is_listed_and_its_notes_are_removed_alone(nats_url: str) -> None:
         assert gone.notes == 2
         left = await stack.bus.request(subjects.MEM_LIST, Holdings(run="run-1"), HoldingsReply, timeout=20)
         assert left == HoldingsReply(notes=1)
+        assert forgotten() == 2
 
+    forgotten = growth("dsb_memory_forgotten_total", why="asked")
     play(nats_url, work, memory_store="edge:")
 
 
@@ -234,9 +237,10 @@ def test_notes_go_when_they_are_too_old(nats_url: str) -> None:
     async def work(stack: Stack) -> None:
         await stack.upsert(note(0), note(1))
         async with asyncio.timeout(30):
-            while (await stack.search()).hits:
+            while (await stack.search()).hits or forgotten() < 2:
                 await asyncio.sleep(0.05)
 
+    forgotten = growth("dsb_memory_forgotten_total", why="age")
     play(nats_url, work, memory_ttl_s=0.2, memory_sweep_s=0.1)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from metrics_kit import growth
 from reader_kit import Player, frames_of, opening, player, reader, until
 from rtsp_server import RtspCamera
 from video_files import encode
@@ -62,6 +63,8 @@ async def told_without_asking(bench: Player, kind: EventKind) -> None:
 
 
 async def test_a_camera_that_was_cut_goes_on_where_the_clock_is(nats_url: str, video: Path) -> None:
+    sources_lost, reconnects = growth("dsb_reader_sources_lost_total"), growth("dsb_reader_reconnects_total")
+    gap_s = growth("dsb_reader_gap_seconds_total")
     with RtspCamera(video, user="me") as camera:
         async with reader(nats_url, **QUICK), player(nats_url, live(camera.url)) as bench:
             await grown(bench, 5)
@@ -83,6 +86,8 @@ async def test_a_camera_that_was_cut_goes_on_where_the_clock_is(nats_url: str, v
             assert (now.state, now.report.reconnects) == ("playing", 1)
             assert now.report.gap_s == pytest.approx(back.t - lost.t, abs=0.01)
             assert camera.played == 2
+            assert (sources_lost(), reconnects()) == (1, 1)
+            assert gap_s() == pytest.approx(back.t - lost.t, abs=0.01)
 
             await bench.close()
             await told_without_asking(bench, EventKind.REPORT)

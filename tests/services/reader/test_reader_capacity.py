@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_broker import Broker
+from metrics_kit import growth
 from PIL import Image
 from reader_kit import direct, frames_of, opening, player, reader, until
 from video_files import encode
@@ -108,6 +109,7 @@ async def test_a_full_log_makes_the_reader_wait_not_fail(broker: Broker, tmp_pat
     await init_topology(BusSettings(nats_url=broker.url, lease_ttl_s=2, frames_max_per_stream=16))
     window = WindowSpec(frames=4, stride=1, hop=1)
     opened = opening(encode(tmp_path / "v.mp4", count=40), fps=25, credit=40, s1=window, s2=window)
+    waits = growth("dsb_reader_log_waits_total")
     async with reader(broker.url), player(broker.url, opened) as bench:
 
         async def full() -> bool:
@@ -116,6 +118,11 @@ async def test_a_full_log_makes_the_reader_wait_not_fail(broker: Broker, tmp_pat
             return len(await bench.records()) == 16
 
         await until(full)
+
+        async def waited() -> bool:
+            return waits() > 0
+
+        await until(waited)
         log = subjects.frames(opened.opening, live=False)
         seen = frames_of(await bench.records())
 
@@ -149,8 +156,10 @@ async def test_a_damaged_file_ends_with_its_name_and_lets_waiters_go_on(
 
 
 async def test_a_missing_file_ends_with_its_name_at_the_first_grant(nats_url: str, tmp_path: Path) -> None:
+    errors = growth("dsb_reader_source_errors_total")
     async with reader(nats_url), player(nats_url, opening(tmp_path / "gone.mp4")) as bench:
         records = await bench.reach(1.0)
+        assert errors() == 1
         assert [(r.kind, r.index) for r in records] == [("eos", -1), ("watermark", -1)]
         (error,) = await bench.events(EventKind.ERROR)
         assert "gone.mp4" in error.text

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from bench_kit import OPTIONS
+from metrics_kit import growth
 from prometheus_client import REGISTRY as REGISTERED
 
 from bench.data import to_questions
@@ -136,9 +137,11 @@ def test_a_policy_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("made", [object(), None, 7])
 def test_what_is_no_policy_at_all_is_replaced_too(monkeypatch: pytest.MonkeyPatch, made: Any) -> None:
     install(monkeypatch, made)
+    fallbacks = growth("dsb_fallbacks_total", route="other")
     routed = asyncio.run(Deciding(5.0).decide(ask(planted())))
     assert routed.stamp.fallback
     assert routed.paths == (Path.S1,)
+    assert fallbacks() == 1
 
 
 def example() -> str:

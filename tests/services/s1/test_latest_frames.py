@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from metrics_kit import growth
+
 from services.s1.live import LatestFrames
 from shared.bus import FrameRecord
 
@@ -32,7 +34,9 @@ def run_through(size: int, records: list[FrameRecord]) -> tuple[list[FrameRecord
 
 
 def test_the_oldest_frames_are_dropped_and_counted() -> None:
+    dropped = growth("dsb_frames_dropped_total", service="s1", reason="slow_model")
     kept, drops = run_through(3, [record(i) for i in range(10)])
+    assert dropped() == 7
     assert [one.index for one in kept] == [7, 8, 9]
     assert drops == [(7, 6.0)]
 

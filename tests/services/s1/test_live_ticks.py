@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_llava
 from bus_kit import connected, fresh_opening
+from metrics_kit import growth
 
 from services.s1.service import Service
 from services.s1.settings import S1Settings
@@ -81,6 +82,7 @@ async def test_live_a_question_is_looked_at_behind_the_last_frame_to_the_end_of_
     settings = S1Settings(nats_url=nats_url, lease_ttl_s=2, model=ModelSpec(path=str(tmp_path / "model")))
     profile = Profile(mode=Mode.LIVE, notes=NoteSpec(enabled=False))
     opened = Open(opening=fresh_opening(), run="test", uri="v.mp4", profile=profile)
+    looked = growth("dsb_ticks_total", path="s1", outcome="ok")
     stop = asyncio.Event()
     worker = asyncio.create_task(host(Service(settings), settings, stop=stop))
     try:
@@ -92,6 +94,9 @@ async def test_live_a_question_is_looked_at_behind_the_last_frame_to_the_end_of_
             last = await answered(bus, opened.opening, len(TICKS) - 1)
             assert last.draft is not None
             assert last.draft.frames_ts == (0.0, LAST_FRAME_S)
+            while looked() < len(TICKS):  # the last one counts just behind its answer
+                await asyncio.sleep(0.05)
+            assert looked() == len(TICKS)
     finally:
         stop.set()
         await asyncio.wait_for(worker, 60)

@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 from bus_kit import answer, connected, fresh_opening
 from live_broker import Broker
+from metrics_kit import growth
 
 from shared import subjects
 from shared.bus import init_topology
@@ -16,10 +17,11 @@ pytestmark = pytest.mark.nats
 
 
 async def test_of_eight_racing_answers_one_is_stored(nats_url: str) -> None:
-    opening = fresh_opening()
+    opening, duplicates = fresh_opening(), growth("dsb_answers_duplicate_total")
     async with connected(nats_url) as one, connected(nats_url) as two:
         races = [(one, two)[n % 2].publish_answer(answer(opening, worker=f"w{n}")) for n in range(8)]
         assert sorted(await asyncio.gather(*races)) == [False] * 7 + [True]
+        assert duplicates() == 7
         feed = one.follow(subjects.ANSWERS, subjects.answers(opening), stop_at_end=True)
         assert len([stored async for stored in feed]) == 1
 

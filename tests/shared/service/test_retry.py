@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from metrics_kit import growth
 
 from shared.errors import BusTimeout, DataError
 from shared.retry import persist
@@ -21,7 +22,9 @@ def failing(times: int, error: Exception):
 
 
 def test_transport_errors_are_repeated_until_it_works() -> None:
+    retries = growth("dsb_retries_total")
     assert asyncio.run(persist(failing(3, BusTimeout("late")), what="test")) == 4
+    assert retries() == 3
 
 
 def test_it_gives_up_when_told_that_it_is_over() -> None:

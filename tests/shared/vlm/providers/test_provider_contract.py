@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from metrics_kit import growth
 from provider_server import KEY, ProviderServer
 from structlog.testing import capture_logs
 
@@ -46,7 +47,9 @@ def test_frames_stand_behind_their_times_and_the_question_last(
 def test_a_choice_is_left_as_it_was_written(make: Make, server: ProviderServer, frames: list[Frame]) -> None:
     server.says = lambda texts: "The answer is B, I think."
     model = make(price=(1.0, 4.0))
+    tokens, cost = growth("dsb_provider_tokens_total"), growth("dsb_provider_cost_usd_total")
     draft = respond(model, encode_frames(model, frames), question())
+    assert (tokens(), cost()) == (1010, pytest.approx(0.00104))
     assert (draft.raw, draft.choice, draft.confidence) == ("The answer is B, I think.", None, None)
     assert (draft.usage.prompt_tokens, draft.usage.output_tokens) == (1000, 10)
     assert draft.usage.cost_usd == pytest.approx(0.00104)
@@ -75,9 +78,11 @@ def test_what_says_yes_and_no_says_neither(make: Make, server: ProviderServer, f
 def test_overload_and_broken_connections_are_tried_again(make: Make, server: ProviderServer) -> None:
     server.plan = [429, 500, "drop", 503]
     server.retry_after = "" if server.provider == "google" else "0.2"
+    tries = growth("dsb_provider_tries_total", provider=server.provider)
     with capture_logs() as logs:
         said = make().generate(PromptParts(question="What?"), max_new_tokens=5)
     assert (said.text, said.spent.retries, server.tries) == ("B.", 4, 5)
+    assert tries() == 5
     assert said.spent.retry_s >= 0.2  # what the provider asked to wait
     assert [log["event"] for log in logs] == ["provider_retry"] * 4
     assert KEY not in str(logs)

@@ -91,6 +91,13 @@ def test_a_container_of_ours_is_hardened_and_limited(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_a_service_writes_no_file_that_another_reads(name: str) -> None:
+    """Who breaks into one shall not change the models or videos of the others."""
+    shared = [mount for mount in compose()["services"][name].get("volumes", ()) if not mount.endswith(":ro")]
+    assert shared == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_service_restarts_and_logs_in_as_itself(name: str) -> None:
     service = compose()["services"][name]
     assert service["restart"] == "unless-stopped"

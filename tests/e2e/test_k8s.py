@@ -45,7 +45,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def cluster(bare: Cluster) -> Cluster:
     """The chart installed, all pods ready."""
-    bare.helm("install", "dsb", str(CHART), "-f", str(bare.values()), "--wait", "--timeout", "400s")
+    # A bench that plays nothing yet: with it comes the claim of the run folders.
+    bench = ("--set", "bench.enabled=true", "--set-json", 'bench.args=["--help"]')
+    bare.helm("install", "dsb", str(CHART), "-f", str(bare.values()), *bench, "--wait", "--timeout", "400s")
     bare.shelf()
     return bare
 
@@ -145,6 +147,11 @@ def test_a_password_stays_what_it_was_through_upgrades(cluster: Cluster) -> None
     held = cluster.get("secret", "dsb-nats")["data"]
     cluster.upgrade("podDisruptionBudget.enabled=true")
     assert cluster.get("secret", "dsb-nats")["data"] == held
+
+
+def test_run_folders_stay_when_the_bench_is_switched_off(cluster: Cluster) -> None:
+    cluster.upgrade("bench.enabled=false")
+    assert cluster.get("pvc", "dsb-runs")["status"]["phase"] == "Bound"
 
 
 def test_an_uninstall_leaves_nothing(cluster: Cluster) -> None:

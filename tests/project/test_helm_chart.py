@@ -61,7 +61,7 @@ CASES = {
     "nkeys": "credentials.nkeysSecret=dsb-nkeys,bench.enabled=true",
     "nkeys over tls": "credentials.nkeysSecret=dsb-nkeys,credentials.tlsSecret=dsb-tls,bench.enabled=true",
     "traced": "tracing.endpoint=http://collector.watch:4318,bench.enabled=true",
-    "kept": "storage.runs.keep=true,nats.persistence.keep=true",
+    "kept": "bench.enabled=true,storage.runs.keep=true,nats.persistence.keep=true",
     "claims": "storage.data.existingClaim=videos,storage.models.existingClaim=models,bench.enabled=true",
     "models": "storage.models.enabled=true,offline=false,bench.enabled=true",
     "shared": "storage.data.accessModes[0]=ReadWriteMany,services.reader.replicas=3,bench.enabled=true",
@@ -417,6 +417,13 @@ def test_a_service_knows_its_own_password_or_key_only(case: str) -> None:
             assert ("--config=/etc/nats/nats-nkeys.conf" in spec["containers"][0]["args"]) == by_key
 
 
+def test_where_helm_is_required_to_have_none_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "HELM", None)
+    with pytest.raises(AssertionError, match="no helm"):
+        run("version")
+    assert "export DSB_REQUIRE_HELM=1\n" in (ROOT / ".ci/run").read_text()
+
+
 @pytest.mark.parametrize("case", ALL)
 def test_no_image_is_the_latest(case: str) -> None:
     for name, _, spec in pods(case):
@@ -444,6 +451,17 @@ def test_every_pod_that_makes_spans_knows_and_reaches_their_collector() -> None:
         reached = labels["app.kubernetes.io/component"] not in but["values"]
         told = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") == "http://collector.watch:4318"
         assert told >= reached, name
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_every_claim_is_used_by_a_pod_so_that_waiting_for_it_ends(case: str) -> None:
+    used = {
+        volume["persistentVolumeClaim"]["claimName"]
+        for _, _, spec in pods(case)
+        for volume in spec["volumes"]
+        if "persistentVolumeClaim" in volume
+    }
+    assert {found["metadata"]["name"] for found in of_kind(case, "PersistentVolumeClaim")} <= used
 
 
 def test_claims_outlive_the_release_where_that_is_asked_for() -> None:

@@ -101,7 +101,7 @@ up: .env ## the compose stack, built, started and ready (WITH="edge gpu tls nkey
 down: ## stop the compose stack, whatever it was started with; its volumes stay
 	@$(COMPOSE) --profile '*' down --remove-orphans
 
-sbom: $(READY) ## what is in each image: its Python packages as CycloneDX JSON, in sbom/
+sbom: $(READY) ## what is in each image, as CycloneDX JSON, in sbom/
 	@$(BIN)/python deploy/sbom.py --out sbom $(ARGS)
 
 train-tiny: $(READY) ## train the two small models again from their seed

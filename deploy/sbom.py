@@ -1,8 +1,9 @@
-"""What is in an image: its Python packages as a CycloneDX bill of materials, a JSON file for each image.
+"""What is in an image, Python packages or the broker: a CycloneDX bill of materials, a JSON file for each image.
 
 `python deploy/sbom.py --out sbom [--image s1]`. Versions are those of constraints.txt, which images install with; who
 needs whom, and under which licence, is read from this environment's metadata. The same inputs give the same bytes.
-What the base image brings (Python, Debian) is not in it.
+What the base image brings (Python, Debian, Alpine) is not in it. The broker's version is that of its image's tag, which
+leaves the last digit open.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from requirements import requirements
 
 ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ("reader", "router", "s1", "s2", "memory", "bench")
+BROKER = "nats"
+IMAGES = ("reader", "router", "s1", "s2", "memory", "bench", BROKER)
 _LINUX = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+_BROKER = re.compile(r"^ARG NATS_IMAGE=nats:([\d.]+)", re.MULTILINE)
 _INSTALLED = re.compile(r"requirements\.py([\w ]*) \| pip|constraints\.txt (torch)$", re.MULTILINE)
 
 
@@ -118,17 +121,43 @@ def _purl(name: str, version: str) -> str:
 def bill(
     image: str, needs: Mapping[str, set[str]], versions: Mapping[str, str], version: str
 ) -> dict[str, Any]:
-    """The document of one image."""
+    """The document of an image with Python packages."""
     chosen = {name: versions.get(name) or metadata.version(name) for name in needs}
     refs = {name: _purl(name, chosen[name]) for name in needs}
+    links = {refs[name]: [refs[need] for need in needs[name]] for name in needs}
+    parts = [component(name, chosen[name], locked=name in versions) for name in sorted(needs)]
+    return document(image, version, parts, links)
+
+
+def broker(dockerfile: str, version: str) -> dict[str, Any]:
+    """The document of the broker's image: one program, on a base image."""
+    found = _BROKER.search(dockerfile)
+    if found is None:
+        raise SystemExit("sbom: deploy/nats/Dockerfile names no NATS_IMAGE=nats:VERSION")
+    purl = f"pkg:golang/github.com/nats-io/nats-server/v2@v{found[1]}"
+    program = {
+        "type": "application",
+        "bom-ref": purl,
+        "name": "nats-server",
+        "version": found[1],
+        "licenses": [{"license": {"id": "Apache-2.0"}}],
+        "purl": purl,
+    }
+    return document(BROKER, version, [program], {purl: []})
+
+
+def document(
+    image: str, version: str, parts: list[dict[str, Any]], links: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """A bill of these components, each with what it depends on."""
     top = {"type": "container", "bom-ref": image, "name": f"dualstreambench/{image}", "version": version}
-    links = [
-        {"ref": refs[name], "dependsOn": sorted(refs[need] for need in needs[name])} for name in sorted(needs)
-    ]
     body = {
         "metadata": {"component": {**top, "licenses": [{"license": {"id": "MIT"}}]}},
-        "components": [component(name, chosen[name], locked=name in versions) for name in sorted(needs)],
-        "dependencies": [{"ref": image, "dependsOn": sorted(refs.values())}, *links],
+        "components": parts,
+        "dependencies": [
+            {"ref": image, "dependsOn": sorted(links)},
+            *({"ref": ref, "dependsOn": sorted(links[ref])} for ref in sorted(links)),
+        ],
     }
     serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(body, sort_keys=True))
     head = {
@@ -143,13 +172,15 @@ def bill(
 def bill_of(image: str) -> dict[str, Any]:
     """The document of an image of this project."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    if image == BROKER:
+        return broker((ROOT / "deploy/nats/Dockerfile").read_text(), str(project["version"]))
     roots = wanted(image, (ROOT / "Dockerfile").read_text(), project)
     versions = locked((ROOT / "constraints.txt").read_text())
     return bill(image, closure(roots), versions, str(project["version"]))
 
 
 def main() -> None:
-    """Write the files, and say how many packages each names."""
+    """Write the files, and say how many components each names."""
     parser = argparse.ArgumentParser(description="CycloneDX bills of materials of the images")
     parser.add_argument("--out", type=Path, default=Path("sbom"), help="folder to write to")
     parser.add_argument("--image", choices=IMAGES, action="append", help="this image alone; may be repeated")
@@ -159,7 +190,7 @@ def main() -> None:
         made = bill_of(image)
         path = options.out / f"{image}.cdx.json"
         path.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
-        print(f"{path}: {len(made['components'])} packages")
+        print(f"{path}: {len(made['components'])} components")
 
 
 if __name__ == "__main__":

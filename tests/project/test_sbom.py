@@ -13,7 +13,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES = ("reader", "router", "s1", "s2", "memory", "bench")
+PYTHON = ("reader", "router", "s1", "s2", "memory", "bench")
+IMAGES = (*PYTHON, "nats")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_a_bill_is_valid_cyclonedx(bills: dict[str, str], image: str) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bills[image]) is None
 
 
-@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("image", PYTHON)
 def test_every_version_is_the_locked_one(bills: dict[str, str], image: str) -> None:
     pins = {
         name.lower().replace("_", "-").replace(".", "-"): version
@@ -62,11 +63,18 @@ def test_every_package_is_reached_from_the_image(bills: dict[str, str], image: s
 
 
 def test_images_name_what_they_carry_and_no_more(bills: dict[str, str]) -> None:
-    found = {image: names(bill) for image, bill in bills.items()}
+    found = {image: names(bills[image]) for image in PYTHON}
     assert all("nats-py" in packages and "nkeys" in packages for packages in found.values())
-    assert {image for image in IMAGES if "torch" in found[image]} == {"s1", "s2", "memory", "bench"}
-    assert {image for image in IMAGES if "av" in found[image]} >= {"reader", "bench"}
+    assert {image for image in PYTHON if "torch" in found[image]} == {"s1", "s2", "memory", "bench"}
+    assert {image for image in PYTHON if "av" in found[image]} >= {"reader", "bench"}
     assert "pytest" not in set.union(*found.values())
+
+
+def test_the_bill_of_the_broker_names_the_version_that_its_image_is_built_from(bills: dict[str, str]) -> None:
+    [server] = json.loads(bills["nats"])["components"]
+    assert server["name"] == "nats-server"
+    for file in ("deploy/nats/Dockerfile", "docker-compose.yml"):
+        assert f"nats:{server['version']}-alpine" in (ROOT / file).read_text()
 
 
 def test_the_same_inputs_give_the_same_bytes(bills: dict[str, str], tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A dead letter worked on again, or dropped.
 
 The error that stands in its place is taken back first, so that the fence of answers lets exactly one in; then the
-question goes out again, and the letter is removed last. Whoever is interrupted in between can repeat it.
+question goes out again, and the letter is removed last: once S2's queue has it, or S1 has answered. Whoever is
+interrupted in between can repeat it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from shared.messages import Answer, Done, EventKind, Path, S1Ask, S2Job, Status
 __all__ = ["drop", "find", "outcome", "retry"]
 
 _POLL_S = 0.2
+_S1_S = 60.0
+"""Wall-clock seconds that S1 may take to answer what was put back."""
 
 
 async def find(bus: Bus, number: int) -> Kept:
@@ -42,7 +45,8 @@ async def retry(bus: Bus, number: int, *, blind: bool = False) -> str:
     """Put a letter's question back, and remove the letter; says what was done.
 
     Raises `ConfigError`, and leaves all as it is, where that can't be: it was never readable, its time is over,
-    or (unless `blind`) no frame of its stream is left.
+    or (unless `blind`) no frame of its stream is left. Raises `TransportError`, and keeps the letter, where S1 is
+    silent.
     """
     kept = await find(bus, number)
     letter = kept.letter
@@ -51,6 +55,11 @@ async def retry(bus: Bus, number: int, *, blind: bool = False) -> str:
             said = await _to_s2(bus, S2Job.model_validate(letter.body), blind=blind)
         elif letter.service == "s1":
             said = await _to_s1(bus, S1Ask.model_validate(letter.body))
+            # S1 has no queue: nobody sends a question again that its owner dies of, so it would go with its letter.
+            if await outcome(bus, kept, within_s=_S1_S) is None:
+                raise TransportError(
+                    f"no answer from S1 within {_S1_S:g} s: the letter is kept; retry it once more, or drop it"
+                )
         else:
             raise ConfigError(f"dead letter {number} is of {letter.service}, which takes none back: drop it")
     except ValidationError:
@@ -113,7 +122,7 @@ async def _to_s1(bus: Bus, ask: S1Ask) -> str:
     # Its deaths are forgiven: else the owner would give it up at once.
     await bus.forget(subjects.STANDING_BUCKET, f"{opening}.{question.key}")
     await bus.request(subjects.s1(opening), ask.model_copy(update={"again": True}), Done, trace=ask.trace)
-    return "sent to its owner on S1 again"
+    return "sent to its owner on S1, and answered"
 
 
 async def _closed(bus: Bus, opening: str) -> bool:

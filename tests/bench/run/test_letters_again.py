@@ -10,9 +10,9 @@ from bus_kit import connected, fresh_opening, job
 from bench.run import again
 from bench.run.letters import Kept, kept_letters
 from shared import subjects
-from shared.bus import Bus
-from shared.errors import ConfigError
-from shared.messages import Answer, DeadLetter, Draft, Event, EventKind, Path, S1Ask, S2Job, Status
+from shared.bus import Bus, Meta
+from shared.errors import ConfigError, TransportError
+from shared.messages import Answer, DeadLetter, Done, Draft, Event, EventKind, Path, S1Ask, S2Job, Status
 
 pytestmark = pytest.mark.nats
 
@@ -127,6 +127,37 @@ async def test_a_question_of_s1_needs_its_stream_to_play(nats_url: str) -> None:
         await bus.publish_event(Event(opening=opening, kind=EventKind.CLOSED))
         with pytest.raises(ConfigError, match="is closed"):
             await again.retry(bus, kept.id)
+
+
+async def test_a_letter_of_s1_stays_until_its_owner_has_answered(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(again, "_S1_S", 1.0)
+    async with connected(nats_url) as bus:
+        body = job(opening := fresh_opening())
+        ask = S1Ask(question=body.question, route=body.route)
+        letter = DeadLetter(
+            service="s1", reason="killed", opening=opening, key="k", body=ask.model_dump(mode="json")
+        )
+        await bus.dead_letter(letter)
+        [kept] = [one for one in await kept_letters(bus) if one.letter.opening == opening]
+        dies = True
+
+        async def own(asked: S1Ask, meta: Meta) -> Done:
+            if not dies:
+                await bus.publish_answer(answer_to(body).model_copy(update={"path": Path.S1}))
+            return Done()
+
+        lease = bus.lease(subjects.OWNER_BUCKET, opening, holder="w", ttl=2)
+        assert await lease.take()
+        serving = await bus.serve(subjects.s1(opening), S1Ask, own)
+        with pytest.raises(TransportError, match="the letter is kept"):
+            await again.retry(bus, kept.id)
+        dies = False
+        assert "answered" in await again.retry(bus, kept.id)
+        assert not [one for one in await kept_letters(bus) if one.id == kept.id]
+        await serving.close()
+        await lease.release()
 
 
 async def test_a_closed_stream_without_frames_would_make_the_answer_blind(nats_url: str) -> None:

@@ -23,6 +23,8 @@ __all__ = ["End", "add", "remove"]
 
 _OWNER_S = 2.0
 """An owner is found at once; without one for so long, S1 is looked at."""
+_SURE = 2
+"""So often in a row must S1 be found away or full: a worker that is busy may not tell of itself in time."""
 _RETRY_S, _TRIES = 0.3, 10
 _LET_GO_S = 8.0
 
@@ -41,21 +43,46 @@ async def add(bus: Bus, uri: str, *, name: str, profile: Profile, wait_s: float)
 
     Waits up to `wait_s` wall-clock seconds for the first picture.
     """
-    for stream in await known(bus):
-        if stream.name == name:
-            raise ConfigError(
-                f"there is a stream {name!r} ({shown(stream.opened.uri)}): choose another --id, or take it away"
-                f" by `dsb stream rm {name}`"
-            )
+    if there := await _namesakes(bus, name):
+        raise _there_is(there[0])
     opening = subjects.opening_id(f"{prefix}{name}", time.time_ns() // 1_000_000, 0)
     opened = Open(opening=opening, run=f"{prefix}{name}", uri=uri, profile=profile, kept=True)
-    await _take(bus, opened)
     try:
+        await _take(bus, opened)
         await _admitted(bus, opened, wait_s)
+        await _require_first(bus, name, opening)
     except BaseException:
         await close_opening(bus, opening)
         raise
     return Known(name, opened, time.time())
+
+
+async def _namesakes(bus: Bus, name: str) -> list[Known]:
+    return [stream for stream in await known(bus) if stream.name == name]
+
+
+def _there_is(stream: Known) -> ConfigError:
+    return ConfigError(
+        f"there is a stream {stream.name!r} ({shown(stream.opened.uri)}): choose another --id, or take it away"
+        f" by `dsb stream rm {stream.name}`"
+    )
+
+
+async def _require_first(bus: Bus, name: str, opening: str) -> None:
+    """Give way to one of the same name that was added at the same time: that which was opened first stays.
+
+    By the broker's order, not by the names of the openings: what was opened before ours is in the log by now, and who
+    was opened later will find ours there.
+    """
+    ours = await _first_opened(bus, opening)
+    for other in await _namesakes(bus, name):
+        if await _first_opened(bus, other.opened.opening) < ours:
+            raise _there_is(other)
+
+
+async def _first_opened(bus: Bus, opening: str) -> tuple[float, str]:
+    """When it was opened for the first time, the broker's clock; a reader that takes over opens it again."""
+    return min(time for time, _ in await events_of(bus, opening, EventKind.OPENED)), opening
 
 
 async def _take(bus: Bus, opened: Open) -> None:
@@ -65,7 +92,6 @@ async def _take(bus: Bus, opened: Open) -> None:
         except NoResponders:
             raise await _no_reader(bus) from None
         except BusTimeout as error:
-            await close_opening(bus, opened.opening)
             raise Overloaded(f"no reader answered in time ({error}): look at `dsb ps`") from error
         if reply.accepted:
             return
@@ -125,18 +151,26 @@ async def _started(bus: Bus, opened: Open) -> None:
 
 
 async def _owned(bus: Bus, opening: str) -> None:
-    deadline = time.monotonic() + _OWNER_S
+    deadline, found = time.monotonic() + _OWNER_S, 0
     while not await events_of(bus, opening, EventKind.OWNER):
         if time.monotonic() > deadline:
-            owners = [info for info in await discover(bus) if info.service == "s1"]
-            if not owners:
-                raise Overloaded("no S1 worker runs: start one (`dsb up`, `dsb serve s1`)")
-            if all(len(info.stats.get("owned", ())) >= int(info.stats.get("slots", 0)) for info in owners):
-                raise Overloaded(
-                    f"S1 is full: {_used(owners, 'owned')}; take a stream away (`dsb stream rm`), add workers"
-                    " (--scale s1=2), or raise DSB_SLOTS of S1"
-                )
+            why = _no_owner([info for info in await discover(bus) if info.service == "s1"])
+            found = found + 1 if why else 0
+            if why and found == _SURE:
+                raise Overloaded(why)
         await asyncio.sleep(0.1)
+
+
+def _no_owner(owners: list[ServiceInfo]) -> str:
+    """Why none of these takes a stream; empty if one may."""
+    if not owners:
+        return "no S1 worker runs: start one (`dsb up`, `dsb serve s1`)"
+    if all(len(info.stats.get("owned", ())) >= int(info.stats.get("slots", 0)) for info in owners):
+        return (
+            f"S1 is full: {_used(owners, 'owned')}; take a stream away (`dsb stream rm`), add workers"
+            " (--scale s1=2), or raise DSB_SLOTS of S1"
+        )
+    return ""
 
 
 async def remove(bus: Bus, stream: Known) -> End:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
-from compose_stack import Compose, crash, docker, engine_trouble, records, restarts, wait_for
+from compose_stack import ROOT, Compose, crash, docker, engine_trouble, records, restarts, wait_for
+
+from bench.chaos import read_outcome
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1100)]
 
@@ -63,11 +67,28 @@ def test_a_container_is_no_root_and_can_not_change_its_image(compose: Compose, s
 
 
 def test_more_workers_join_by_scale_and_are_seen(compose: Compose) -> None:
-    compose("up", "-d", "--wait", "--wait-timeout", "420", "--scale", "s2=3")
-    assert len(compose.containers("s2")) == 3
+    wanted = {"reader": 2, "s1": 2, "s2": 3}
+    words = [word for name, count in wanted.items() for word in ("--scale", f"{name}={count}")]
+    compose("up", "-d", "--wait", "--wait-timeout", "420", *words)
     shown = compose("run", "--rm", "-T", "bench", "ps", "--wait", "2")
-    assert len([line for line in shown.splitlines() if line.startswith("s2 ")]) == 3
-    assert len(compose.containers("s2")) == 3, "a run must not undo --scale"
+    for name, count in wanted.items():
+        assert len([line for line in shown.splitlines() if line.startswith(f"{name} ")]) == count
+        assert len(compose.containers(name)) == count, "a run must not undo --scale"
+
+
+@pytest.mark.skipif(
+    os.environ.get("DSB_E2E_QDRANT") == "1", reason="memories that share a server may be many"
+)
+def test_a_second_memory_says_in_one_line_who_holds_the_notes(compose: Compose) -> None:
+    compose("up", "-d", "--no-recreate", "--no-deps", "--scale", "memory=2", "memory")
+    try:
+        wait_for(
+            lambda: "one process at a time" in compose("logs", "memory"), within_s=120, what="the refusal"
+        )
+        told = [line for line in compose("logs", "memory").splitlines() if "one process at a time" in line]
+        assert all("is held by process" in line and "Qdrant server" in line for line in told)
+    finally:
+        compose("up", "-d", "--wait", "--no-recreate", "--no-deps", "--scale", "memory=1", "memory")
 
 
 @pytest.mark.parametrize("service", ["s2", "s1", "reader", "router", "memory", "nats"])
@@ -99,6 +120,36 @@ def test_a_crash_in_flight_changes_no_record(compose: Compose, reference: list[o
     assert bench.wait(300) == 0, compose.log()
     assert list(records(compose.fetch(name))) == reference
     wait_for(lambda: restarts(victim) > before, within_s=60, what=f"{service} started again by the engine")
+
+
+PLAN = """
+backend: compose
+settings: {dataset.max_samples: 16}
+faults:
+  - {kind: kill, at: s2.fetched}
+  - {kind: pause, at: s1.answering, for_s: 1}
+  - {kind: clock-jump, target: router, after_s: 0, by_s: -3600}
+  - {kind: disk-full, target: nats, after_records: 8, for_s: 2}
+  - {kind: disk-full, target: bench, after_records: 20, for_s: 1}
+"""
+
+
+def test_faults_in_containers_change_no_record_and_the_stack_is_as_before(compose: Compose) -> None:
+    plan = compose.folder / "plan.yaml"
+    plan.write_text(PLAN)
+    words = ["chaos", str(plan), "--out", str(compose.folder / "chaos"), "--name", "harmed"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.cli", *words],
+        env=compose.environment(), cwd=ROOT, capture_output=True, text=True, timeout=1000,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    outcome = read_outcome(compose.folder / "chaos" / "harmed")
+    assert outcome is not None
+    assert outcome.sound
+    assert outcome.resumed >= 1
+    mounts = docker("inspect", "-f", "{{json .Mounts}}", compose.containers("s2")[0])
+    assert "/switches" not in mounts
+    assert docker("volume", "ls", "-q", "--filter", "name=chaos-store") == ""
 
 
 def test_down_leaves_no_container(compose: Compose) -> None:

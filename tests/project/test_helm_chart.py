@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -18,11 +19,13 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from bench.chaos.switches import environment
 from services.memory.settings import Settings as MemorySettings
 from services.reader.settings import ReaderSettings
 from services.router.settings import RouterSettings
 from services.s1.settings import S1Settings
 from services.s2.settings import S2Settings
+from shared.service import SERVICES
 from shared.settings import BusSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,8 +35,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "memory": MemorySettings, "reader": ReaderSettings, "router": RouterSettings, "s1": S1Settings, "s2": S2Settings,
     "init": BusSettings, "bench": BusSettings,
 }  # fmt: skip
-NO_FIELDS = {"DSB_CACHE"}
-"""Of the bench; read by bench/files.py."""
+NO_FIELDS = {"DSB_CACHE", "DSB_FAILPOINTS", "DSB_CLOCK_FILE"}
+"""Read by bench/files.py, shared/bus/failpoints.py and shared/clock.py."""
 PROVIDER = "services.s2.envFrom[0].secretRef.name=keys,bench.envFrom[0].secretRef.name=keys"
 RULE = "{}[0].ports[0].port=443,{}[0].ports[0].protocol=TCP"
 PLACE = "{0}.nodeSelector.pool=a,{0}.tolerations[0].key=b,{0}.tolerations[0].operator=Exists,{0}.priorityClassName=high"
@@ -61,6 +64,7 @@ CASES = {
     "nkeys": "credentials.nkeysSecret=dsb-nkeys,bench.enabled=true",
     "nkeys over tls": "credentials.nkeysSecret=dsb-nkeys,credentials.tlsSecret=dsb-tls,bench.enabled=true",
     "traced": "tracing.endpoint=http://collector.watch:4318,bench.enabled=true",
+    "chaos": "chaos.enabled=true,bench.enabled=true",
     "kept": "bench.enabled=true,storage.runs.keep=true,nats.persistence.keep=true",
     "claims": "storage.data.existingClaim=videos,storage.models.existingClaim=models,bench.enabled=true",
     "models": "storage.models.enabled=true,offline=false,bench.enabled=true",
@@ -273,6 +277,27 @@ def test_every_setting_is_one_that_the_service_has(case: str) -> None:
         if settings := SETTINGS.get(labels["app.kubernetes.io/component"]):
             for variable in env_of(spec).keys() - NO_FIELDS:
                 assert not variable.startswith("DSB_") or is_setting(settings, variable[4:]), (name, variable)
+
+
+def test_faults_find_switches_and_links_where_the_harness_looks_for_them() -> None:
+    for name, labels, spec in pods("chaos"):
+        component = labels["app.kubernetes.io/component"]
+        assert spec.get("shareProcessNamespace", False) == (component in (*SERVICES, "nats")), name
+        if component not in SERVICES:
+            continue
+        service, link = spec["containers"]
+        env = {one["name"]: one.get("value") for one in service["env"]}
+        assert environment("/switches", component).items() <= env.items()
+        _, _, module, port, broker, folder = link["command"]
+        assert importlib.util.find_spec(module), name
+        assert (env["DSB_NATS_URL"], broker, folder) == (
+            f"nats://127.0.0.1:{port}",
+            "dsb-nats:4222",
+            "/switches",
+        )
+        for container in (service, link):
+            assert {"name": "switches", "mountPath": "/switches"} in container["volumeMounts"]
+    assert all("switches" not in str(spec) for case in ("default", "bench") for _, _, spec in pods(case))
 
 
 def is_setting(model: type[BaseModel], name: str) -> bool:
@@ -673,6 +698,7 @@ def test_a_pod_of_the_bench_that_is_lost_is_followed_by_one_that_goes_on() -> No
     ("values", "told"),
     [
         ("services.s2.replicas=-1", "replicas"),
+        ("chaos.enabled=true,credentials.tlsSecret=dsb-tls", "goes without credentials.tlsSecret"),
         ("services.s2.replics=2", "replics"),
         ("services.memory.replicas=2", "needs qdrant.enabled=true"),
         ("nats.enabled=false", "give external.natsUrl"),

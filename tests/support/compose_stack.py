@@ -15,7 +15,17 @@ from bench.chaos.docker import crash, engine_trouble
 from bench.run.folder import RunFolder
 from bench.run.records import effective, strip_timings
 
-__all__ = ["Compose", "crash", "docker", "engine_trouble", "records", "restarts", "wait_for", "wheels_image"]
+__all__ = [
+    "ROOT",
+    "Compose",
+    "crash",
+    "docker",
+    "engine_trouble",
+    "records",
+    "restarts",
+    "wait_for",
+    "wheels_image",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 _WHEELS = "dualstreambench/wheels:e2e"
@@ -33,10 +43,15 @@ class Compose:
         files = ["docker-compose.yml"]
         if os.environ.get("DSB_E2E_QDRANT") != "1":
             files.append("docker-compose.edge.yml")
-        self._command = ["docker", "compose", "--env-file", str(folder / ".env"), "-p", "dsb-e2e"]
-        for name in files:
-            self._command += ["-f", str(ROOT / name)]
-        self._env = {**os.environ, "DSB_TAG": "e2e", "WHEELS_IMAGE": wheels_image()}
+        self._command = ["docker", "compose"]
+        self._env = {
+            **os.environ,
+            "COMPOSE_ENV_FILES": str(folder / ".env"),
+            "COMPOSE_FILE": os.pathsep.join(str(ROOT / name) for name in files),
+            "COMPOSE_PROJECT_NAME": "dsb-e2e",
+            "DSB_TAG": "e2e",
+            "WHEELS_IMAGE": wheels_image(),
+        }
 
     def __call__(self, *args: str, check: bool = True, timeout: float = 600) -> str:
         """Run it; its stdout. A failure shows what it printed."""
@@ -46,6 +61,10 @@ class Compose:
         out, err = ended.stdout.decode(errors="replace"), ended.stderr.decode(errors="replace")
         assert ended.returncode == 0 or not check, f"compose {' '.join(args)}:\n{out[-4000:]}\n{err[-4000:]}"
         return out
+
+    def environment(self) -> dict[str, str]:
+        """Where `docker compose` means this stack."""
+        return dict(self._env)
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         """Run it in the background; both streams into `out.log`."""

@@ -62,7 +62,8 @@ faults: $(READY) ## the long fault campaigns and soaks
 chaos: $(READY) ## 100 seeded fault plans on the embedded stack, before them 10 on compose (SKIPPED without an engine); goes on where it stopped
 	@if ! docker info >/dev/null 2>&1 || ! docker compose version >/dev/null 2>&1; then \
 		echo "SKIPPED: chaos on compose: no Docker engine with compose answers: start it, or set DOCKER_HOST"; \
-	else $(MAKE) up && { $(BIN)/dsb chaos --random 10 --seed 1 --backend compose; status=$$?; $(MAKE) down; exit $$status; }; fi
+	else was=$$($(COMPOSE) ps -q 2>/dev/null); $(MAKE) up && { $(BIN)/dsb chaos --random 10 --seed 1 --backend compose; status=$$?; \
+		[ -n "$$was" ] || $(MAKE) down; exit $$status; }; fi
 	@$(BIN)/dsb chaos --random 100 --seed 1 $(ARGS)
 
 e2e: $(READY) ## the compose stack on a real Docker engine (up to 20 minutes); prints SKIPPED without one

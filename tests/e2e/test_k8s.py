@@ -12,6 +12,7 @@ import pytest
 from compose_stack import records
 from kube_stack import CHART, ROOT, Cluster, cluster_trouble, wait_for
 
+from bench.chaos import read_outcome
 from bench.run.folder import RunFolder
 from bench.scoring import score_run
 
@@ -147,6 +148,38 @@ def test_a_password_stays_what_it_was_through_upgrades(cluster: Cluster) -> None
     held = cluster.get("secret", "dsb-nats")["data"]
     cluster.upgrade("podDisruptionBudget.enabled=true")
     assert cluster.get("secret", "dsb-nats")["data"] == held
+
+
+PLAN = """
+backend: kubernetes
+settings: {dataset.max_samples: 24}
+faults:
+  - {kind: kill, at: s2.fetched}
+  - {kind: pause, at: s1.answering, for_s: 1}
+  - {kind: cut, target: reader, after_s: 0, for_s: 1, abrupt: true}
+  - {kind: clock-jump, target: router, after_s: 0, by_s: -3600}
+  - {kind: pause, target: nats, after_records: 6, for_s: 1}
+  - {kind: kill, at: bench.record_written, after_records: 10}
+"""
+
+
+def test_faults_within_pods_change_no_record(cluster: Cluster) -> None:
+    cluster.upgrade(
+        "chaos.enabled=true", "services.s2.replicas=1", "bench.enabled=true", 'bench.args=["--help"]'
+    )
+    (cluster.folder / "plan.yaml").write_text(PLAN)
+    words = ["chaos", "plan.yaml", "--out", "chaos", "--name", "harmed"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.cli", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(cluster.own_context())},
+        cwd=cluster.folder, capture_output=True, text=True, timeout=800,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    outcome = read_outcome(cluster.folder / "chaos" / "harmed")
+    assert outcome is not None
+    assert outcome.sound
+    assert outcome.resumed == 1
+    cluster.upgrade("chaos.enabled=false")
 
 
 def test_run_folders_stay_when_the_bench_is_switched_off(cluster: Cluster) -> None:

@@ -70,6 +70,16 @@ class Cluster:
     def get(self, *args: str) -> Any:
         return json.loads(self.kubectl("get", *args, "-o", "json"))
 
+    def own_context(self) -> Path:
+        """A kubeconfig whose context is in our namespace."""
+        file = self.folder / "kubeconfig"
+        file.write_text(self.kubectl("config", "view", "--raw", "--minify", "--flatten"))
+        file.chmod(0o600)
+        self.kubectl(
+            "--kubeconfig", str(file), "config", "set-context", "--current", f"--namespace={self.namespace}"
+        )
+        return file
+
     # The life of the namespace.
 
     def begin(self) -> None:

@@ -25,6 +25,9 @@ class _S2(StrEnum):
 Fps = Annotated[float, typer.Option(min=0.1, max=240, help="Frames a second of each stream.")]
 Seconds = Annotated[float, typer.Option(min=5, help="Wall clock of one trial.")]
 Sleep = Annotated[float, typer.Option(min=0.001, max=600, help="Seconds that an S2 worker sleeps a job.")]
+Slots = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Streams that S1 may own; by default room for all.")
+]
 Plot = Annotated[Path | None, typer.Option(help="Also draw it: an SVG file.")]
 Keep = Annotated[
     Path | None, typer.Option(help="Keep trials in this file; what is there is not measured again.")
@@ -74,19 +77,27 @@ def streams(
     drops: Drops = 0.01,
     notes: Notes = True,
     at: Annotated[int | None, typer.Option(min=1, max=256, help="Only one trial, of so many.")] = None,
+    slots: Slots = None,
     keep: Keep = None,
     plot: Plot = None,
 ) -> None:
     """Find N*, the largest number of live streams whose answers keep a latency target; one reader, one S1.
 
-    Example: dsb load streams --at 64 · dsb load streams --latency 0.2 --keep trials.jsonl
+    Example: dsb load streams --at 64 --slots 8 · dsb load streams --latency 0.2 --keep trials.jsonl
     """
     from bench.cli.loading import tell_streams
     from bench.load import Crowd, Limit
 
     limit = Limit("latency", latency, drops)
     tell_streams(
-        Crowd(fps=fps, notes=notes), seconds=seconds, most=most, limit=limit, only=at, keep=keep, plot=plot
+        Crowd(fps=fps, notes=notes),
+        seconds=seconds,
+        most=most,
+        limit=limit,
+        only=at,
+        slots=slots,
+        keep=keep,
+        plot=plot,
     )
 
 
@@ -146,9 +157,7 @@ def soak(
     seconds: Annotated[float, typer.Option(min=5, help="Of wall clock.")] = 3600.0,
     streams: Annotated[str, typer.Option(help="How many, or all: as many as S1 admits.")] = "8",
     fps: Fps = 2.0,
-    slots: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Streams that S1 may own; by default room for all.")
-    ] = None,
+    slots: Slots = None,
     only_s1: Annotated[bool, typer.Option("--only-s1", help="No S2, and no question to it.")] = False,
     require: Require = False,
     plot: Plot = None,

@@ -54,6 +54,7 @@ def tell_streams(
     most: int,
     limit: Limit,
     only: int | None,
+    slots: int | None,
     keep: Path | None,
     plot: Path | None,
 ) -> None:
@@ -61,7 +62,9 @@ def tell_streams(
     begun = machine()
     kept = _kept(keep, begun)
     with _scratch() as folder:
-        found = max_streams(folder, crowd, seconds=seconds, most=most, limit=limit, only=only, kept=kept)
+        found = max_streams(
+            folder, crowd, seconds=seconds, most=most, limit=limit, only=only, slots=slots, kept=kept
+        )
     title = f"live streams, {crowd.fps:g} frames/s each, {_notes(crowd.notes)}, target p95 {limit.p95_s:g} s"
     if "n_star" in found:
         title = f"N* = {found['n_star']} {title}" + (f", {most} at most" if found["n_star"] == most else "")

@@ -95,9 +95,12 @@ class Crowded:
 
 @asynccontextmanager
 async def crowded(
-    bus: Bus, folder: Path, crowd: Crowd, *, wanted: int, seconds: float
+    bus: Bus, folder: Path, crowd: Crowd, *, wanted: int, seconds: float, insist: bool = False
 ) -> AsyncIterator[Crowded]:
-    """Up to `wanted` streams, fewer where S1 refuses one, that go on for `seconds` of wall clock once all are open."""
+    """Up to `wanted` streams, less what S1 refuses, that go on for `seconds` of wall clock once all are open.
+
+    With `insist` all of them are tried, else none after the first that is refused.
+    """
     # Whole minutes, so that trials of nearly one length share their videos.
     duration_s = 60.0 * math.ceil((seconds + 30 + _OPENING_S * wanted) / 60)
     file_fps = max(4, round(crowd.fps))
@@ -107,17 +110,20 @@ async def crowded(
     ]
     profile, streams, refusal = crowd.profile(), list[LiveStream](), ""
     async with AsyncExitStack() as within:
-        while len(streams) < wanted and not refusal:
+        for _ in range(wanted):
             film = films[len(streams) % len(films)]
             stream = LiveStream(bus, film, profile, ask_every_s=crowd.ask_every_s, s2_every=crowd.s2_every)
             alone = AsyncExitStack()
             await alone.enter_async_context(stream.session.running())
-            refusal = await stream.admitted()
-            if refusal:
-                await alone.aclose()
-            else:
+            why = await stream.admitted()
+            if not why:
                 within.push_async_exit(alone)
                 streams.append(stream)
+                continue
+            refusal = refusal or why
+            await alone.aclose()
+            if not insist:
+                break
         yield Crowded(streams, refusal)
 
 

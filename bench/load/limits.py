@@ -44,7 +44,7 @@ def why_not(found: dict[str, Any], limit: Limit, *, wanted: int) -> str:
     """Empty when a trial was borne, else the first reason why not."""
     p95 = found[_NAMES[limit.target]]
     if found["streams"] < wanted:
-        return f"S1 refused stream {found['streams'] + 1}"
+        return f"S1 refused {wanted - found['streams']} of {wanted}"
     if found["failed"]:
         return f"{found['failed']} of {found['asked']} questions failed"
     if found["drop_share"] > limit.drops:
@@ -64,12 +64,16 @@ def max_streams(
     most: int,
     limit: Limit,
     only: int | None,
+    slots: int | None = None,
     kept: Kept,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """The largest number of streams up to `most` that is borne, or one trial of `only` so many; blocks."""
+    """The largest number of streams up to `most` that is borne, or one trial of `only` so many; blocks.
+
+    `slots` is how many S1 may own; null is room for all.
+    """
     room = only or most
-    trials = _Trials(folder, room=room, seconds=seconds, limit=limit, kept=kept, say=say)
+    trials = _Trials(folder, room=room, slots=slots, seconds=seconds, limit=limit, kept=kept, say=say)
     told = {"fps": crowd.fps, "notes": crowd.notes, "limit": limit._asdict()}
     with trials:
         if only is not None:
@@ -115,17 +119,18 @@ class _Trials:
         folder: Path,
         *,
         room: int,
+        slots: int | None = None,
         seconds: float,
         limit: Limit,
         kept: Kept,
         say: Callable[[str], None],
     ) -> None:
         self.done: list[dict[str, Any]] = []
-        slots = {"DSB_SLOTS": f"{room}"}
-        own = {"s1": slots, "reader": slots}
+        self._slots = slots or room
+        own = {"s1": {"DSB_SLOTS": f"{self._slots}"}, "reader": {"DSB_SLOTS": f"{room}"}}
         self._spec = StackSpec(folder=folder, counts={"s2": 0}, service_env=own)
         self._stack: Stack | None = None
-        self._room, self._seconds, self._limit, self._kept, self._say = room, seconds, limit, kept, say
+        self._seconds, self._limit, self._kept, self._say = seconds, limit, kept, say
 
     def __enter__(self) -> None:
         """Nothing yet."""
@@ -135,7 +140,7 @@ class _Trials:
 
     def bears(self, crowd: Crowd, streams: int) -> bool:
         """Whether so many streams are borne; tells the trial."""
-        settings = {**asdict(crowd), "streams": streams, "slots": self._room, "seconds": self._seconds}
+        settings = {**asdict(crowd), "streams": streams, "slots": self._slots, "seconds": self._seconds}
         try:
             found = self._kept.once(settings, lambda: self._measure(crowd, streams))
             why = why_not(found, self._limit, wanted=streams)

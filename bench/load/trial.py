@@ -24,7 +24,7 @@ _LOOK_S = 0.5
 
 
 def trial(stack: Stack, folder: Path, crowd: Crowd, *, wanted: int, seconds: float) -> dict[str, Any]:
-    """Play up to `wanted` streams for `seconds` of wall clock; blocks. Figures by name.
+    """Try `wanted` streams and play those that are admitted for `seconds` of wall clock; blocks. Figures by name.
 
     Videos are made in `folder`, and kept there for the next trial of the same length.
     """
@@ -35,16 +35,24 @@ def trial(stack: Stack, folder: Path, crowd: Crowd, *, wanted: int, seconds: flo
             await asyncio.sleep(min(_LOOK_S, left))
             check()
 
-    return asyncio.run(play(stack, folder, crowd, wanted=wanted, seconds=seconds, watch=wait))
+    return asyncio.run(play(stack, folder, crowd, wanted=wanted, seconds=seconds, watch=wait, insist=True))
 
 
 async def play(
-    stack: Stack, folder: Path, crowd: Crowd, *, wanted: int, seconds: float, watch: Watch
+    stack: Stack,
+    folder: Path,
+    crowd: Crowd,
+    *,
+    wanted: int,
+    seconds: float,
+    watch: Watch,
+    insist: bool = False,
 ) -> dict[str, Any]:
-    """The same, with someone who looks on, and says by returning when it is over."""
+    """The same, with someone who looks on, and says by returning when it is over; for `insist` see `crowded`."""
     bus = await Bus.connect(stack.bus_settings(), name="load")
     try:
-        async with crowded(bus, folder, crowd, wanted=wanted, seconds=seconds) as admitted:
+        opening = crowded(bus, folder, crowd, wanted=wanted, seconds=seconds, insist=insist)
+        async with opening as admitted:
             async with admitted.listening() as check:
                 before = await asyncio.to_thread(counted, stack)
                 began = time.monotonic()

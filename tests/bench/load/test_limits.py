@@ -35,7 +35,7 @@ def test_a_trial_within_all_limits_is_borne() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"streams": 7}, "S1 refused stream 8"),
+        ({"streams": 7}, "S1 refused 1 of 8"),
         ({"failed": 2}, "2 of 90 questions failed"),
         ({"frames_dropped": 3, "drop_share": 0.003}, "3 frames dropped"),
         ({"frames_encoded": 700}, "700 of 960 frames encoded"),

@@ -43,6 +43,14 @@ def test_streams_that_were_tried_are_not_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_streams_beyond_the_slots_of_s1_are_each_refused_and_those_within_are_played() -> None:
+    [trial] = dsb_load("streams", "--at", "4", "--slots", "2", "--seconds", "8")["trials"]
+    assert (trial["streams"], trial["why_not"]) == (2, "S1 refused 2 of 4")
+    assert trial["refusal"] == "no room on s1: add workers or ask less often"
+    assert trial["frames_encoded"] > 0
+
+
+@pytest.mark.slow
 def test_the_frame_rate_search_ends_with_a_rate_or_a_reason(tmp_path: Path) -> None:
     found = dsb_load("maxfps", "--most", "4", "--seconds", "8", "--age", "5", "--drops", "0.2")
     assert 0 <= found["max_fps"] <= 4

@@ -185,7 +185,7 @@ class Kubernetes:
         return all(self._stands(name) for name in wanted)
 
     def _stands(self, name: str) -> bool:
-        pods = [pod for pod in _pods(name) if not pod["metadata"].get("deletionTimestamp")]
+        pods = _pods(name)
         return len(pods) >= self._counts.get(name, 1) and all(
             pod["metadata"]["uid"] not in self._gone
             and _restarts(pod) >= self._restarts.get(pod["metadata"]["uid"], 0)
@@ -258,16 +258,13 @@ def _get(*args: str) -> Any:
 
 
 def _pods(component: str) -> list[dict[str, Any]]:
+    """Those that are not about to go."""
     found: list[dict[str, Any]] = _get("pods", "-l", f"{_COMPONENT}={component}")["items"]
-    return found
+    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 
 def _running(component: str) -> list[dict[str, Any]]:
-    return [
-        pod
-        for pod in _pods(component)
-        if pod["status"].get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
-    ]
+    return [pod for pod in _pods(component) if pod["status"].get("phase") == "Running"]
 
 
 def _restarts(pod: dict[str, Any]) -> int:

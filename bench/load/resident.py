@@ -11,10 +11,12 @@ import psutil
 from bench.load.trend import trend
 from bench.run.embedded import Stack
 
-__all__ = ["BENCH", "Resident"]
+__all__ = ["BENCH", "STEP_MB", "Resident"]
 
 BENCH = "bench"
 """The name of this process."""
+STEP_MB = 1.0
+"""In an hour: an allocator takes memory in steps of this size, and keeps it. Less is no slope."""
 _POINTS = 60
 _SETTLED = 0.2
 """Share of the time that is left out of the slope: pools fill, caches reach their size."""
@@ -69,7 +71,7 @@ class Resident:
                 "max_mb": round(max(sizes), 2),
                 "slope_mb_h": round(line.slope, 3),
                 "error_mb_h": error,
-                "within_noise": line.within_noise,
+                "within_noise": line.within_noise(STEP_MB),
                 "from_min": round(start / 60, 1),
                 "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
                 "starts": self._starts[name],

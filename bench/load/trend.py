@@ -22,9 +22,10 @@ class Trend(NamedTuple):
     error: float
     """Standard error of the slope."""
 
-    @property
-    def within_noise(self) -> bool | None:
-        """Whether the slope can't be told from none; null when there are too few points to say."""
+    def within_noise(self, least: float = 0.0) -> bool | None:
+        """Whether the slope is below `least`, or can't be told from none; null when there are too few points to say."""
+        if abs(self.slope) < least:
+            return True
         return None if math.isnan(self.error) else abs(self.slope) <= ERRORS * self.error
 
 

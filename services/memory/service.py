@@ -147,6 +147,7 @@ class Service:
             device=settings.memory_device,
             api_key=settings.memory_api_key.get_secret_value(),
             replicas=settings.memory_replicas,
+            texts=settings.memory_texts,
         )
 
     def _about(self, rt: Runtime) -> dict[str, str]:

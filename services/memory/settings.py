@@ -26,6 +26,8 @@ class Settings(ServiceSettings):
     memory_device: str = "cpu"
     memory_threads: Annotated[int, Field(ge=0)] = 1
     """Torch's threads; 0 leaves torch's own choice."""
+    memory_texts: Annotated[int, Field(ge=0)] = 1024
+    """Texts whose vectors are remembered, some 5 KB each: what is written or asked again need not be encoded again."""
     memory_ttl_s: Annotated[float, Field(ge=0)] = 0.0
     """Notes are removed so many seconds of wall clock after they were stored; 0 keeps them."""
     memory_sweep_s: Annotated[float, Field(gt=0)] = 60.0

@@ -134,9 +134,14 @@ def open_memory(
     device: str = "cpu",
     api_key: str = "",
     replicas: int = 1,
+    texts: int | None = None,
 ) -> Memory:
-    """Open a memory from a store's URL (`open_store`) and an encoder's name (`load_encoder`)."""
-    model = load_encoder(encoder, threads=threads, device=device)
+    """Open a memory from a store's URL (`open_store`) and an encoder's name (`load_encoder`).
+
+    `texts` is how many the encoder remembers; null is its own choice.
+    """
+    kept = {} if texts is None else {"cache": texts}
+    model = load_encoder(encoder, threads=threads, device=device, **kept)
     name = collection_name(model.name, model.dim)
     opened = open_store(store, collection=name, dim=model.dim, api_key=api_key, replicas=replicas)
     return Memory(model, opened)

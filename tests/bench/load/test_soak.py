@@ -48,11 +48,17 @@ def test_a_series_whose_neighbours_are_alike_is_trusted_less() -> None:
     ],
 )
 def test_a_slope_is_noise_within_two_standard_errors(slope: float, error: float, within: bool | None) -> None:
-    assert Trend(slope, error).within_noise is within
+    assert Trend(slope, error).within_noise() is within
 
 
 def test_a_size_that_never_changes_has_no_slope() -> None:
-    assert trend(HOURS, [562.31] * len(HOURS)).within_noise
+    assert trend(HOURS, [562.31] * len(HOURS)).within_noise()
+
+
+def test_a_slope_of_less_than_a_step_is_noise() -> None:
+    assert Trend(0.3, 0.04).within_noise(1.0)
+    assert Trend(-0.3, math.nan).within_noise(1.0)
+    assert not Trend(1.3, 0.04).within_noise(1.0)
 
 
 def test_two_points_have_a_slope_without_error() -> None:

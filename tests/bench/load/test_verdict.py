@@ -46,12 +46,17 @@ def with_s1(**more: Any) -> dict[str, Any]:
         (with_s1(restarts=2), "s1-1 was started anew 2 times"),
         ({"troubles": {"reconnects": 3}}, "3 reconnects"),
         ({"failed": 1}, "1 of 90 questions failed"),
-        ({"drops": {"reader: late": 4, "s1: slow_model": 2}}, "4 frames dropped (reader: late)"),
+        ({"drops": {"reader: slow_log": 4, "s1: slow_model": 2}}, "4 frames dropped (reader: slow_log)"),
         ({"drops": {"s1: log_full": 1}}, "1 frames dropped (s1: log_full)"),
     ],
 )
 def test_each_aim_of_a_soak_alone_may_be_missed(change: dict[str, Any], why: str) -> None:
     assert soak_missed(QUIET | change) == [why]
+
+
+def test_what_is_given_back_and_what_the_policy_gives_up_is_no_miss() -> None:
+    less = with_s1(slope_mb_h=-3.5, error_mb_h=0.7, within_noise=False)
+    assert soak_missed(QUIET | less | {"drops": {"reader: late": 9, "s1: slow_model": 542}}) == []
 
 
 def test_four_workers_are_to_give_three_point_six_times_one() -> None:

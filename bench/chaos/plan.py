@@ -174,7 +174,9 @@ class Plan(_Section):
 
 def load_plan(path: str | Path) -> Plan:
     """Read a plan; raises `ConfigError` in one line that names file, line and key."""
-    source = read_yaml(Path(path))
+    source = read_yaml(
+        Path(path), remedy="a plan is a YAML file with `faults`: docs/operations.md has one to copy"
+    )
     try:
         return Plan.model_validate(source.value)
     except ValidationError as error:

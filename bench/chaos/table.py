@@ -38,18 +38,19 @@ def fault_sheet(outcome: Outcome) -> Sheet:
             one.fault,
             _seconds(one.struck_s),
             _seconds(one.lasted_s),
-            _seconds(one.ready_s),
-            _seconds(one.recovery_s),
+            _seconds(one.after(one.ready_s)),
+            _seconds(one.after(one.recovery_s)),
         )
         for one in outcome.faults
     ]
-    columns = ("fault", "struck at, s", "lasted, s", "ready after, s", "recovered after, s")
+    columns = ("fault", "struck at, s", "lasted, s", "ready after, s", "next answer after, s")
     return Sheet("Under faults", columns, rows, notes=tuple(_notes(outcome)))
 
 
 def _notes(outcome: Outcome) -> Iterable[str]:
     plain = f", and {outcome.reference_s:.1f} s without faults" if outcome.reference_s else ""
     where = f"{outcome.plan.backend}, {outcome.cores} cores, load {outcome.load:g}"
+    yield "Seconds after the fault was over, until the target is ready, and until the next answer through it."
     yield f"{verdict(outcome)}. The run took {outcome.seconds:.1f} s{plain} ({where})."
     for name in ("lost", "doubled", "changed", "violations"):
         items: Sequence[str] = getattr(outcome, name)

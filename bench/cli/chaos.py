@@ -29,7 +29,7 @@ def chaos(
             show_default=False,
         ),
     ] = "",
-    name: Annotated[str, typer.Option(help="Of the run folder; made from the plan's by default.")] = "",
+    name: Annotated[str, typer.Option(help="Of the run folder; made from the time by default.")] = "",
 ) -> None:
     """Play a run without faults and under those of a plan; print recovery times, what is lost and how scores moved.
 

@@ -48,12 +48,21 @@ def play_plan(file: str, *, backend: str, out: str, name: str) -> bool:
             plan.backend, config, Path(scratch), env=plan.env, counts=plan.counts, small_disk=fills
         )
         require(plan, backing)
+        _say(f"starting the stack ({plan.backend})")
         with backing as opened:
-            reference = _reference(plan) or play_plain(opened, job._replace(name=f"{name}-reference"))
+            if (reference := _reference(plan)) is None:
+                plain = job._replace(name=f"{name}-reference")
+                _say(f"playing without faults: {plain.folder}")
+                reference = play_plain(opened, plain)
+            _say(f"playing under {len(plan.faults)} faults: {job.folder}")
             outcome = conduct(plan, opened, job, reference)
     print_sheet(fault_sheet(outcome))
-    typer.echo(f"run folder: {job.folder}")
+    typer.echo(f"run folder: {job.folder}; without faults: {reference.folder.path}")
     return outcome.sound
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)
 
 
 def _reference(plan: Plan) -> Reference | None:

@@ -20,7 +20,10 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the broker; 0 takes a free one.")] = 4222,
     folder: Annotated[
         str,
-        typer.Option(help="For logs and the broker's store; a temporary one by default.", show_default=False),
+        typer.Option(
+            help="For logs, and while the stack runs for its `store`; a temporary one by default.",
+            show_default=False,
+        ),
     ] = "",
     scale: Annotated[
         list[str] | None, typer.Option(help="Processes of a service, like s2=2. May be repeated.")

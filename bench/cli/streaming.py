@@ -82,7 +82,9 @@ def show(*, nats: str, as_json: bool) -> None:
 def ask(name: str, question: str, *, options: list[str], route: str, wait_s: float, nats: str) -> None:
     """Ask and print what comes."""
     if len(options) == 1 or len(options) > 26:
-        raise ConfigError(f"{len(options)} options: give none, or 2 to 26")
+        raise ConfigError(f"--option was given {len(options)} times: leave it out, or give 2 to 26")
+    if not question.strip():
+        raise ConfigError("the question is empty: say what you want to know")
     routing_policy(route)
     tracing.start("bench")
 

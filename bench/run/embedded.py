@@ -24,7 +24,7 @@ from bench.run import broker
 from bench.run.children import Child, Crew, child_env, tail
 from bench.run.inprocess import Threaded
 from shared.bus import init_topology
-from shared.errors import DsbError, TransportError
+from shared.errors import ConfigError, DsbError, TransportError
 from shared.health import probe
 from shared.service import SERVICES
 from shared.settings import BusSettings, load
@@ -33,6 +33,8 @@ __all__ = ["Stack", "StackSpec"]
 
 _POLL_S = 0.05
 _BROKER = "nats"
+_OURS = {"jetstream", "memory"}
+"""What a stack has in its store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class Stack:
 
     def start(self) -> Self:
         """Start all and wait until it is ready; raises the first child's own error, or what the log says."""
-        shutil.rmtree(self._store, ignore_errors=True)
+        self._clear_store()
         (self.spec.folder / "logs").mkdir(parents=True, exist_ok=True)
         port = broker.take_port(self.spec.port)
         self.url = f"nats://{broker.HOST}:{port}"
@@ -83,6 +85,16 @@ class Stack:
             self.stop()
             raise
         return self
+
+    def _clear_store(self) -> None:
+        """Remove what a stack left that was killed; raises `ConfigError` for a folder that is somebody else's."""
+        held = [path.name for path in self._store.iterdir()] if self._store.exists() else []
+        if foreign := sorted(set(held) - _OURS):
+            raise ConfigError(
+                f"{self._store} holds {foreign[0]}, which is no stack's, and a stack removes its store: "
+                "choose another folder"
+            )
+        shutil.rmtree(self._store, ignore_errors=True)
 
     def stop(self) -> None:
         """End the services, then the broker, and remove its store. Safe to call twice."""

@@ -19,7 +19,7 @@ class YamlSource(NamedTuple):
     path: Path
     value: dict[str, Any]
     lines: dict[str, int]
-    """Line by dotted key, from 1."""
+    """Line by dotted key, from 1; items of lists are keys by their number, from 0."""
 
     def where(self, key: str) -> str:
         """`file:line` of a dotted key, or of the nearest key above it."""
@@ -28,14 +28,17 @@ class YamlSource(NamedTuple):
         return f"{self.path}:{self.lines[key]}" if key else str(self.path)
 
 
-def read_yaml(path: Path) -> YamlSource:
-    """Parse a file that holds one map; raises `ConfigError` in one line. A key given twice is refused."""
+def read_yaml(path: Path, *, remedy: str = "`dsb run --help` names the examples that ship") -> YamlSource:
+    """Parse a file that holds one map; raises `ConfigError` in one line, with `remedy` where there is no file.
+
+    A key given twice is refused.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         value = yaml.safe_load(text)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; `dsb run --help` names the examples that ship") from error
+        raise ConfigError(f"{path}: no such file; {remedy}") from error
     except OSError as error:
         raise ConfigError(
             f"{path}: can't be read ({error.strerror}); mend its permissions or the path"
@@ -61,11 +64,15 @@ def _lines(path: Path, tree: yaml.Node | None) -> dict[str, int]:
 
 
 def _keys(node: yaml.Node | None, prefix: str) -> Iterator[tuple[str, int]]:
-    if not isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.SequenceNode):
+        items = [(str(number), item, item) for number, item in enumerate(node.value)]
+    elif isinstance(node, yaml.MappingNode):
+        items = [(key.value, key, value) for key, value in node.value]
+    else:
         return
-    for key, value in node.value:
-        name = f"{prefix}{key.value}"
-        yield name, key.start_mark.line + 1
+    for word, place, value in items:
+        name = f"{prefix}{word}"
+        yield name, place.start_mark.line + 1
         yield from _keys(value, f"{name}.")
 
 

@@ -24,7 +24,7 @@ __all__ = ["Backoff", "LiveFrames", "Told"]
 _AHEAD_S = 0.25
 """A picture so far ahead of the clock was not taken then: the source sent a burst, or its clock jumped."""
 _CLOSE = 0.5
-"""Of the sampling interval: what comes closer behind the last frame, as in such a burst, is one too many."""
+"""Of the sampling interval: what comes sooner than that before it is due, as in such a burst, is one too many."""
 _LOOK_S = 0.2
 
 
@@ -77,6 +77,7 @@ class LiveFrames:
         self._uri, self._spec, self._told, self._slow = uri, spec, told, slow
         self._again = again
         self._index, self._last_t = resume.index, resume.t
+        self._due_t = resume.t + 1 / spec.fps if resume.index >= 0 else 0.0
         self._zero = None if position is None else time.monotonic() - position
         self._line: Waiting[Frame] = Waiting(ahead, slow)
         self._head: Frame | None = None
@@ -148,11 +149,13 @@ class LiveFrames:
         if shift is None or frame.t + shift > now + _AHEAD_S:
             shift = now - frame.t
         t = round(frame.t + shift, 6)
-        if self._index >= 0 and t < self._last_t + _CLOSE / self._spec.fps:
+        if t < self._due_t - _CLOSE / self._spec.fps:
             return shift
         if self._lost_t is not None:
             self._call(self._told.resumed, t, t - self._lost_t, self._tries)
             self._lost_t = None
+        # From the later of both: a source that runs faster than the clock gives no more than was asked for.
+        self._due_t = max(self._due_t, t) + 1 / self._spec.fps
         self._index, self._last_t, self._tries = self._index + 1, t, 0
         while self._slow is Slow.BLOCK and self._line.full and not self._stopped.wait(_LOOK_S):
             pass

@@ -46,6 +46,17 @@ def test_up_serves_until_it_is_interrupted(kit: Kit) -> None:
     assert gone(started)
 
 
+def test_a_folder_whose_store_is_somebody_elses_is_left_alone(kit: Kit) -> None:
+    folder = kit.folder / "mine"
+    (folder / "store").mkdir(parents=True)
+    (folder / "store" / "keep.txt").write_text("mine")
+    process = dsb("up", str(kit.yaml("up")), "--port", "0", "--folder", str(folder))
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "keep.txt" in said
+    assert (folder / "store" / "keep.txt").read_text() == "mine"
+
+
 def test_a_killed_run_leaves_no_process_behind_and_resumes_on_a_stack_of_its_own(
     kit: Kit, offline: Answers
 ) -> None:

@@ -154,7 +154,11 @@ def throughput(
 
 @app.command("soak")
 def soak(
-    seconds: Annotated[float, typer.Option(min=5, help="Of wall clock.")] = 3600.0,
+    seconds: Annotated[float, typer.Option(min=5, help="Of wall clock, after the warm-up.")] = 3600.0,
+    warm_up: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds before the slopes begin; half of --seconds by default."),
+    ] = None,
     streams: Annotated[str, typer.Option(help="How many, or all: as many as S1 admits.")] = "8",
     fps: Fps = 2.0,
     slots: Slots = None,
@@ -171,4 +175,13 @@ def soak(
     """
     from bench.cli.loading import tell_soak
 
-    tell_soak(streams, seconds=seconds, fps=fps, slots=slots, with_s2=not only_s1, require=require, plot=plot)
+    tell_soak(
+        streams,
+        seconds=seconds,
+        warm_up_s=warm_up,
+        fps=fps,
+        slots=slots,
+        with_s2=not only_s1,
+        require=require,
+        plot=plot,
+    )

@@ -120,6 +120,7 @@ def tell_soak(
     streams: str,
     *,
     seconds: float,
+    warm_up_s: float | None,
     fps: float,
     slots: int | None,
     with_s2: bool,
@@ -129,7 +130,15 @@ def tell_soak(
     """Soak, then tell."""
     wanted, begun = _streams(streams), machine()
     with _scratch() as folder:
-        found = soak(folder, seconds=seconds, streams=wanted, fps=fps, slots=slots, with_s2=with_s2)
+        found = soak(
+            folder,
+            seconds=seconds,
+            warm_up_s=seconds / 2 if warm_up_s is None else warm_up_s,
+            streams=wanted,
+            fps=fps,
+            slots=slots,
+            with_s2=with_s2,
+        )
     missed = soak_missed(found)
     tell("soak", soak_sheets(found), {**found, "missed": missed}, begun)
     _draw(plot, plots.soak_plot(found))

@@ -18,8 +18,6 @@ BENCH = "bench"
 STEP_MB = 1.0
 """In an hour: an allocator takes memory in steps of this size, and keeps it. Less is no slope."""
 _POINTS = 60
-_SETTLED = 0.2
-"""Share of the time that is left out of the slope: pools fill, caches reach their size."""
 
 
 class Resident:
@@ -56,10 +54,9 @@ class Resident:
         """The newest sizes, MB."""
         return "  ".join(f"{self._sizes[name][-1]:9.1f}" for name in self._names)
 
-    def summary(self) -> dict[str, dict[str, Any]]:
-        """By process: first, last and largest size, the slope in MB an hour once it had settled, and cores in use."""
-        start = _SETTLED * self._times[-1]
-        first = next(i for i, t in enumerate(self._times) if t >= start)
+    def summary(self, warm_up_s: float) -> dict[str, dict[str, Any]]:
+        """By process: first, last and largest size, the slope in MB an hour after the warm-up, and cores in use."""
+        first = next(i for i, t in enumerate(self._times) if t >= warm_up_s)
         hours = [t / 3600 for t in self._times[first:]]
         found = {}
         for name, sizes in self._sizes.items():
@@ -72,7 +69,7 @@ class Resident:
                 "slope_mb_h": round(line.slope, 3),
                 "error_mb_h": error,
                 "within_noise": line.within_noise(STEP_MB),
-                "from_min": round(start / 60, 1),
+                "from_min": round(warm_up_s / 60, 1),
                 "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
                 "starts": self._starts[name],
                 "restarts": self._starts[name] - 1,

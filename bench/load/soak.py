@@ -3,7 +3,8 @@
 Long H.264 files of the synthetic world are played live; S1 follows them and writes its notes to memory, and is asked
 about the present every few seconds; every sixth question goes to S2. Stated are drops by reason, reconnects, the age
 of the newest frame that an answer rests on, and the memory of every process with its slope. What is kept for a time
-(frames, notes) is kept for five minutes, so that within the soak as much goes as comes.
+(frames, notes) is kept for five minutes, so that within the soak as much goes as comes. First comes a warm-up, in
+which pools fill and caches reach their size: counts hold for it too, but slopes of memory are those of the time after.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ def soak(
     folder: Path,
     *,
     seconds: float,
+    warm_up_s: float,
     streams: int | None,
     fps: float,
     slots: int | None = None,
     with_s2: bool = True,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Play `streams` (null: as many as are admitted) for so long, wall clock; blocks. Figures by name.
+    """Play `streams` (null: as many as are admitted) for a warm-up and `seconds` more; blocks. Figures by name.
 
     `slots` is how many streams S1 may own; null is its own default.
     """
@@ -50,11 +52,12 @@ def soak(
         service_env=_settings(streams, slots),
     )
     crowd = Crowd(fps=fps, s2_every=_S2_EVERY if with_s2 else 0)
+    whole = warm_up_s + seconds
     with Stack(spec) as stack:
         resident = Resident(stack)
-        watch = partial(_watch, resident, seconds, say)
-        found = asyncio.run(play(stack, folder, crowd, wanted=streams or MOST, seconds=seconds, watch=watch))
-    return {**found, "rss": resident.summary()}
+        watch = partial(_watch, resident, whole, say)
+        found = asyncio.run(play(stack, folder, crowd, wanted=streams or MOST, seconds=whole, watch=watch))
+    return {**found, "rss": resident.summary(warm_up_s)}
 
 
 def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str]]:

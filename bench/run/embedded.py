@@ -200,7 +200,7 @@ class Stack:
         config = self.spec.folder / "nats.json"
         broker.write_config(config, port=port, store=self._store.resolve())
         command = ["exec", str(broker.locate()), "-c", str(config.resolve())]
-        child = Child(_BROKER, command, self._log(_BROKER), child_env({}))
+        child = Child(_BROKER, command, self._log(_BROKER), child_env(broker.environment()))
         self._running.add(child)
         deadline = time.monotonic() + 15.0
         while not _answers(port):

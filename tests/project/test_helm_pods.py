@@ -110,7 +110,8 @@ def test_streams_and_notes_have_as_many_copies_as_the_clusters_outside() -> None
 def test_the_broker_is_given_every_variable_that_its_configuration_reads() -> None:
     for case, file in (("default", "nats.conf"), ("nkeys", "nats-nkeys.conf")):
         text = "".join((ROOT / "deploy/nats" / name).read_text() for name in ("server.conf", file))
-        assert set(re.findall(r"\$(NATS_\w+)", text)) == set(env_of(pod(case, "nats"))), case
+        given = {name for name in env_of(pod(case, "nats")) if name.startswith("NATS_")}
+        assert set(re.findall(r"\$(NATS_\w+)", text)) == given, case
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,16 @@ def test_streams_take_four_fifths_of_the_brokers_disk(size: str, taken: float) -
         if one["kind"] == "StatefulSet"
     )
     assert int(env_of(nats)["NATS_MAX_STORE"]) == int(taken)
+
+
+@pytest.mark.parametrize(("memory", "told"), [("1Gi", "858993459"), ("512Mi", "429496729"), ("512M", None)])
+def test_the_broker_knows_how_much_memory_it_may_take(memory: str, told: str | None) -> None:
+    (nats,) = (
+        one["spec"]["template"]["spec"]
+        for one in objects(f"nats.resources.limits.memory={memory}")
+        if one["kind"] == "StatefulSet"
+    )
+    assert env_of(nats).get("GOMEMLIMIT") == told
 
 
 def test_pods_are_where_and_what_their_block_says() -> None:

@@ -71,7 +71,7 @@ def test_two_points_have_a_slope_without_error() -> None:
 @pytest.mark.slow
 def test_one_stream_is_followed_and_one_too_many_is_refused_in_one_line() -> None:
     command = [sys.executable, "-m", "bench.cli", "load", "soak"]
-    options = ["--seconds", "18", "--streams", "all", "--slots", "1", "--only-s1"]
+    options = ["--seconds", "12", "--warm-up", "6", "--streams", "all", "--slots", "1", "--only-s1"]
     ended = subprocess.run([*command, *options], capture_output=True, text=True, timeout=280)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout.splitlines()[-1])
@@ -82,4 +82,6 @@ def test_one_stream_is_followed_and_one_too_many_is_refused_in_one_line() -> Non
     assert not any(found["troubles"].values())
     assert sum(found["drops"].values()) == found["frames_dropped"]
     assert found["rss"]["s1-1"]["cores"] > 0
+    assert found["rss"]["s1-1"]["from_min"] == 0.1
+    assert found["seconds"] >= 18
     assert set(found["rss"]) == {"nats", "reader-1", "router-1", "s1-1", "memory-1", "bench"}

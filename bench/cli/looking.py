@@ -81,11 +81,11 @@ def lines(seen: Overview) -> list[str]:
             (one.opening, one.reader or "-", one.owner or "-", str(one.owner_epoch or "-"))
             for one in seen.streams
         ]
-        told += ["", *_table(("STREAM", "READER", "OWNER", "EPOCH"), held)]
+        told += ["", *_table(("OPENING", "READER", "OWNER", "EPOCH"), held)]
     queue = seen.queue
     told += [
         "",
-        f"S2 queue: {queue.waiting} waiting, {queue.in_work} in work, {queue.pulls} free workers ask for more",
+        f"S2 queue: {queue.waiting} waiting, {queue.in_work} in work, asked for by free workers: {queue.pulls}",
     ]
     if seen.dead_letters:
         told.append(f"dead letters: {seen.dead_letters} (dsb dlq list)")

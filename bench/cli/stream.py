@@ -31,14 +31,21 @@ def add(
         ),
     ],
     id: Annotated[str, typer.Option("--id", help="Its name; made from the address by default.")] = "",
-    fps: Annotated[float | None, typer.Option(min=0.01, max=240, help="Frames a second, at most.")] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size of a frame, like 336x336.")] = "",
+    fps: Annotated[
+        float | None, typer.Option(min=0.01, max=240, help="Frames a second, at most; 1 by default.")
+    ] = None,
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Size of a frame, like 336x336; 96x96 by default.")
+    ] = "",
     resize: Annotated[
-        str | None, typer.Option(help="stretch, letterbox, crop or none (the source's size).")
+        str | None,
+        typer.Option(help="stretch, letterbox, crop or none (the source's size); letterbox by default."),
     ] = None,
     policy: Annotated[
         str | None,
-        typer.Option(help="Who falls behind: drop-oldest, drop-newest, downsample or block (drops nothing)."),
+        typer.Option(
+            help="Who falls behind: drop-oldest (the default), drop-newest, downsample or block (drops nothing)."
+        ),
     ] = None,
     config: Annotated[
         str, typer.Option(help="A run's YAML file: its windows, notes and frames hold here too.")
@@ -51,7 +58,8 @@ def add(
     A source that is lost is opened again. What can't be admitted is refused in one line, and nothing stays open.
     An address with a password is best read from a file (-): as an argument `ps` and the shell's history show it.
 
-    Example: dsb stream add - --id porch --fps 2 < camera.url
+    Examples: dsb stream add - --id porch --fps 2 < camera.url · dsb stream add webcam:lavfi:testsrc,realtime (a test
+    picture, where no camera is)
     """
     from bench.cli import streaming
 

@@ -86,8 +86,15 @@ def throughput_sheet(found: Mapping[str, Any]) -> Sheet:
         )
         for count, rate in found["rates"].items()
     ]
+    note = "of ideal: of one answer a worker each time it has slept; times one is what the aim speaks of"
     title = f"S2 workers that sleep {found['sleep_s']:g} s a job (a load generator, no model)"
-    return Sheet(title, ("workers", "answers/s", "times one", "of ideal", "added ms a job"), rows, text=0)
+    return Sheet(
+        title,
+        ("workers", "answers/s", "times one", "of ideal", "added ms a job"),
+        rows,
+        text=0,
+        notes=(note,),
+    )
 
 
 def interference_sheet(kinds: Mapping[str, Mapping[str, Any]]) -> Sheet:

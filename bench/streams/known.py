@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from shared import subjects
 from shared.bus import Bus, ServiceInfo, discover
-from shared.errors import BusTimeout, ConfigError, NoResponders
+from shared.errors import BusTimeout, ConfigError, DataError, NoResponders
+from shared.logs import get_logger
 from shared.messages import Event, EventKind, Look, Open, StreamStatus
 from shared.video.source import shown
 
@@ -75,13 +76,19 @@ def name_of(run: str) -> str:
 
 
 async def events_of(bus: Bus, opening: str, kind: str) -> list[tuple[float, Event]]:
-    """Events so far, each with the broker's time; of `*` openings the newest of each."""
+    """Events so far, each with the broker's time; of `*` openings the newest of each. What can't be read is told."""
     every = opening == "*"
     follow = bus.follow(
         subjects.EVENTS, subjects.event(opening, kind), last_per_subject=every, stop_at_end=True
     )
+    found = []
     async with aclosing(follow) as stored:
-        return [(message.time, Event.from_bytes(message.body)) async for message in stored]
+        async for message in stored:
+            try:
+                found.append((message.time, Event.from_bytes(message.body)))
+            except DataError as error:
+                get_logger().error("event_unreadable", subject=message.subject, error=str(error)[:200])
+    return found
 
 
 async def known(bus: Bus) -> list[Known]:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from bench.cli import streaming
 from bench.cli.app import app
+from bench.cli.playing import read
 from shared.errors import ConfigError
 
 RUN = CliRunner()
@@ -51,3 +52,13 @@ def test_nothing_on_standard_input_is_no_address(added: list[str]) -> None:
     assert isinstance(said.exception, ConfigError)
     assert "no address on standard input" in str(said.exception)
     assert added == []
+
+
+def test_help_tells_the_defaults_that_hold() -> None:
+    video = read("", {"stream.mode": "live"}).profile()
+    told = " ".join(
+        RUN.invoke(app, ["stream", "add", "-h"], env={"COLUMNS": "400", "TERM": "dumb"}).stdout.split()
+    )
+    size = f"{video.video.width}x{video.video.height}"
+    for words in (f"{video.video.fps:g} by", f"{size} by", f"{video.video.resize} by", f"{video.slow} (the"):
+        assert f"{words} default" in told, words

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from bus_kit import connected
+from bus_kit import connected, fresh_opening
+from structlog.testing import capture_logs
 
 from bench.streams import Known, add, adding
 from bench.streams.known import known
@@ -127,3 +128,15 @@ async def test_an_s1_that_does_not_tell_of_itself_in_time_is_asked_again(
         with pytest.raises(Overloaded):
             await add(bus, "uri", name=name, profile=LIVE, wait_s=20)
         assert found == []
+
+
+async def test_an_event_that_can_t_be_read_hides_no_other_stream(nats_url: str) -> None:
+    async with reading(nats_url) as (bus, _, name):
+        strange = subjects.event(fresh_opening(), EventKind.OPENED)
+        await bus.connection.nc.publish(strange, b"nonsense")
+        await add(bus, "uri", name=name, profile=LIVE, wait_s=20)
+        with capture_logs() as logs:
+            there = await named(bus, name)
+        await bus.purge(subjects.EVENTS, strange)  # other tests read this broker's events as well
+        assert [stream.opened.uri for stream in there] == ["uri"]
+        assert [line["subject"] for line in logs] == [strange]

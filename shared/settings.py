@@ -48,6 +48,10 @@ class BusSettings(BaseSettings):
     frames_max_per_stream: Annotated[int, Field(ge=16)] = 4096
     frames_max_bytes: int = 1_000_000_000
     frames_live_max_age_s: Annotated[float, Field(gt=0)] = 900.0
+    answers_max_age_s: Annotated[float, Field(gt=0)] = 7 * 86_400.0
+    """How long the broker keeps answers; a bench that was away so long asks again. Used by `dsb init` alone."""
+    asks_max_age_s: Annotated[float, Field(gt=0)] = 86_400.0
+    """How long it keeps standing questions, and how often a question was tried; used by `dsb init` alone."""
     stream_replicas: Annotated[int, Field(ge=1, le=5)] = 1
     """Servers of a broker cluster that keep each stream and bucket; used by `dsb init` alone."""
     jobs_max: Annotated[int, Field(ge=1)] = 1000

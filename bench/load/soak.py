@@ -1,10 +1,10 @@
 """How long a whole stack keeps up with live streams, and at what memory: `dsb load soak`, or `make soak`.
 
 Long H.264 files of the synthetic world are played live; S1 follows them and writes its notes to memory, and is asked
-about the present every few seconds; every sixth question goes to S2. Stated are drops by reason, reconnects, the age
+about the present every 1.25 seconds; every sixth question goes to S2. Stated are drops by reason, reconnects, the age
 of the newest frame that an answer rests on, and the memory of every process with its slope. What is kept for a time
-(frames, notes) is kept for five minutes, so that within the soak as much goes as comes. First comes a warm-up, in
-which pools fill and caches reach their size: counts hold for it too, but slopes of memory are those of the time after.
+(frames, answers, notes) is kept for five minutes, so that within the soak as much goes as comes. First comes a
+warm-up, in which pools fill and caches reach their size: counts hold for it too, slopes are those of the time after.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ __all__ = ["MOST", "soak"]
 
 MOST = 64
 """Streams opened when as many are wanted as are admitted."""
+_KEPT = ("DSB_FRAMES_LIVE_MAX_AGE_S", "DSB_ANSWERS_MAX_AGE_S", "DSB_ASKS_MAX_AGE_S")
 _KEPT_S = "300"
+_ASK_EVERY_S = 1.25
+"""So often that the broker's blocks of answers, up to 8 MB each, go round within the soak."""
 _S2_EVERY = 6
 
 
@@ -48,10 +51,10 @@ def soak(
     spec = StackSpec(
         folder=folder,
         counts={} if with_s2 else {"s2": 0},
-        env={"DSB_FRAMES_LIVE_MAX_AGE_S": _KEPT_S},
+        env=dict.fromkeys(_KEPT, _KEPT_S),
         service_env=_settings(streams, slots),
     )
-    crowd = Crowd(fps=fps, s2_every=_S2_EVERY if with_s2 else 0)
+    crowd = Crowd(fps=fps, ask_every_s=_ASK_EVERY_S, s2_every=_S2_EVERY if with_s2 else 0)
     whole = warm_up_s + seconds
     with Stack(spec) as stack:
         resident = Resident(stack)

@@ -24,6 +24,9 @@ from shared.vlm import Vlm
 
 __all__ = ["Answering"]
 
+_REMEMBERED = 256
+"""The newest questions of an opening that were answered: an older one that comes again is looked for in the log."""
+
 
 class Answering:
     """The questions of one opening that are being answered."""
@@ -46,14 +49,14 @@ class Answering:
         self._max_attempts = settings.max_attempts
         self._time = stream_time
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._done: set[str] = set()
+        self._done: dict[str, None] = {}
         self._log = get_logger(stream=opened.opening)
 
     def take(self, ask: S1Ask) -> Done:
         """Begin to answer; a question that is being answered, or was, is left alone."""
         key = ask.question.key
         if ask.again:
-            self._done.discard(key)
+            self._done.pop(key, None)
         if key not in self._done and key not in self._tasks:
             task = asyncio.create_task(self._answer(ask))
             self._tasks[key] = task
@@ -76,7 +79,9 @@ class Answering:
             if not self._open.profile.live:
                 await self._time.until(ask.question.t_ask)
             await self._answer_once(ask, taken)
-            self._done.add(ask.question.key)
+            self._done[ask.question.key] = None
+            if len(self._done) > _REMEMBERED:
+                del self._done[next(iter(self._done))]
         except LeaseLost:
             self._log.warning("answer_fenced", question=ask.question.key)
         except DsbError as error:

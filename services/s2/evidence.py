@@ -58,6 +58,8 @@ class Evidence:
         stored = {record.index: record for record in await log.index() if record.kind == "frame"}
         seen = [(record.index, record.t) for record in stored.values()]
         question = job.question
+        if stored and job.profile.live:
+            thinker.drop_before(question.opening, min(stored))
         needed = thinker.needed(seen, question.t_ask, job.profile.s2, view_from=question.view_from)
         found = [await log.fetch(stored[index].seq) for index in needed if index in stored]
         frames = [Frame(record.index, record.t, record.jpeg) for record in found if record is not None]

@@ -82,11 +82,11 @@ def streams(settings: BusSettings) -> list[dict[str, Any]]:
             discard="new",
             max_msgs=settings.jobs_max,
         ),
-        _stream(subjects.ANSWERS, "dsb.v1.answer.>", max_age_s=7 * _DAY_S),
+        _stream(subjects.ANSWERS, "dsb.v1.answer.>", max_age_s=settings.answers_max_age_s),
         _stream(subjects.DLQ, subjects.dlq("*"), max_age_s=30 * _DAY_S, max_bytes=64_000_000),
         _bucket(subjects.OWNER_BUCKET, settings.lease_ttl_s),
         _bucket(subjects.READER_BUCKET, settings.lease_ttl_s),
-        _bucket(subjects.STANDING_BUCKET, _DAY_S),
+        _bucket(subjects.STANDING_BUCKET, settings.asks_max_age_s),
     ]
     return [config | {"num_replicas": settings.stream_replicas} for config in made]
 

@@ -75,6 +75,10 @@ class Thinker:
             forget(self._vlm, question.opening)
         return stamped(draft, seen, self._vlm, self._store, question.opening)
 
+    def drop_before(self, opening: str, index: int) -> None:
+        """Let go of an opening's frames before this one, which will not be asked for again."""
+        self._store.drop_before(opening, index)
+
     def _see(self, question: Question, frames: Sequence[Frame], profile: Profile | None) -> Seen:
         shown = sorted(frame for frame in frames if question.view_from <= frame.t <= question.t_ask)
         return self._store.see(question.opening, shown, profile.cache if profile else _PLAIN)

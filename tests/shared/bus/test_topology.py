@@ -31,6 +31,14 @@ async def test_init_adds_what_is_missing_and_updates_what_changed(broker: Broker
     assert letters["config"]["storage"] == "file"
 
 
+def test_what_is_answered_and_asked_is_kept_as_long_as_the_settings_say() -> None:
+    ages = {config["name"]: config["max_age"] for config in streams(BusSettings())}
+    assert (ages[subjects.ANSWERS], ages["KV_dsb_standing"]) == (7 * 86_400 * 10**9, 86_400 * 10**9)
+    short = streams(BusSettings(answers_max_age_s=60, asks_max_age_s=30))
+    ages = {config["name"]: (config["max_age"], config["duplicate_window"]) for config in short}
+    assert (ages[subjects.ANSWERS], ages["KV_dsb_standing"]) == ((60 * 10**9,) * 2, (30 * 10**9,) * 2)
+
+
 async def test_replicas_need_a_cluster_and_every_stream_and_bucket_has_as_many(broker: Broker) -> None:
     wanted = BusSettings(nats_url=broker.url, stream_replicas=3)
     assert {config["num_replicas"] for config in streams(wanted)} == {3}

@@ -123,7 +123,7 @@ bench-score: $(READY) ## what a run of a million records takes to score, beside 
 bench-tiny: $(READY) ## what training the two small models costs, from a few steps of each stage
 	@$(BIN)/python -m bench.tiny.cost $(ARGS)
 
-soak-s1: $(READY) ## half an hour of live video through S1, after ten minutes of warm-up: drops, age of frames, memory and its slope (ARGS='--streams all --seconds 300')
+soak-s1: $(READY) ## half an hour of live video through S1, after a quarter of warm-up: drops, age of frames, memory and its slope (ARGS='--streams all --seconds 300')
 	@$(BIN)/dsb load soak --only-s1 --streams 1 --seconds 1800 $(ARGS)
 
 bench-throughput: $(READY) ## answers a second from one S2 worker to four that sleep a fixed time: what the stack itself costs
@@ -138,7 +138,7 @@ bench-maxfps: $(READY) ## the highest frame rate of one live stream that reader 
 bench-interference: $(READY) ## S1's p95 with S2 saturated over that with S2 idle: S2 sleeping, then computing on the same cores
 	@$(BIN)/dsb load interference $(ARGS)
 
-soak: $(READY) ## an hour of eight live streams through the whole stack, after twenty minutes of warm-up: drops by reason, reconnects, memory slopes (ARGS='--seconds 600')
+soak: $(READY) ## an hour of eight live streams through the whole stack, after half an hour of warm-up: drops by reason, reconnects, memory slopes (ARGS='--seconds 600')
 	@$(BIN)/dsb load soak $(ARGS)
 
 bench-memory: $(READY) ## what a memory of a million notes costs: search, upsert and recall, in process and as a service

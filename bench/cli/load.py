@@ -157,7 +157,7 @@ def soak(
     seconds: Annotated[float, typer.Option(min=5, help="Of wall clock, after the warm-up.")] = 3600.0,
     warm_up: Annotated[
         float | None,
-        typer.Option(min=0, help="Seconds before the slopes begin; a third of --seconds by default."),
+        typer.Option(min=0, help="Seconds before the slopes begin; half of --seconds by default."),
     ] = None,
     streams: Annotated[str, typer.Option(help="How many, or all: as many as S1 admits.")] = "8",
     fps: Fps = 2.0,

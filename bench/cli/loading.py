@@ -133,7 +133,7 @@ def tell_soak(
         found = soak(
             folder,
             seconds=seconds,
-            warm_up_s=seconds / 3 if warm_up_s is None else warm_up_s,
+            warm_up_s=seconds / 2 if warm_up_s is None else warm_up_s,
             streams=wanted,
             fps=fps,
             slots=slots,

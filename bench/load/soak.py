@@ -27,6 +27,7 @@ __all__ = ["MOST", "soak"]
 MOST = 64
 """Streams opened when as many are wanted as are admitted."""
 _KEPT = ("DSB_FRAMES_LIVE_MAX_AGE_S", "DSB_ANSWERS_MAX_AGE_S", "DSB_ASKS_MAX_AGE_S")
+"""How long the broker keeps frames, answers and what it knows of questions."""
 _KEPT_S = "300"
 _ASK_EVERY_S = 1.25
 """So often that the broker's blocks of answers, up to 8 MB each, go round within the soak."""
@@ -58,7 +59,7 @@ def soak(
     whole = warm_up_s + seconds
     with Stack(spec) as stack:
         resident = Resident(stack)
-        watch = partial(_watch, resident, whole, say)
+        watch = partial(_watch, resident, whole, Resident.every_s(seconds / 60), say)
         found = asyncio.run(play(stack, folder, crowd, wanted=streams or MOST, seconds=whole, watch=watch))
     return {**found, "rss": resident.summary(warm_up_s)}
 
@@ -73,7 +74,12 @@ def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str
 
 
 async def _watch(
-    resident: Resident, seconds: float, say: Callable[[str], None], crowd: Crowded, check: Check
+    resident: Resident,
+    seconds: float,
+    every_s: float,
+    say: Callable[[str], None],
+    crowd: Crowded,
+    check: Check,
 ) -> None:
     """Look at memory for as long as the soak takes; a row now and then."""
     say(f"streams admitted by S1: {len(crowd.streams)}")
@@ -90,4 +96,4 @@ async def _watch(
             age = f"{percentile(ages, 50):6.2f} s" if len(ages) > 1 else "-"
             say(f"{now / 60:6.1f}  {resident.row()}  {crowd.dropped:6}  {asked:5}  {age}")
             rows += 1
-        await asyncio.sleep(resident.every_s(minutes))
+        await asyncio.sleep(every_s)

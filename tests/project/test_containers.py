@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.run import broker
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("memory", "reader", "router", "s1", "s2")
 USERS = {"admin", "bench", *SERVICES}
@@ -103,6 +105,16 @@ def test_a_service_restarts_and_logs_in_as_itself(name: str) -> None:
     assert service["restart"] == "unless-stopped"
     assert service["environment"]["DSB_NATS_USER"] == name
     assert f"NATS_PW_{name.upper()}" in service["environment"]["DSB_NATS_PASSWORD"]
+
+
+def test_the_broker_collects_garbage_as_soon_in_a_container_as_in_the_embedded_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GOGC", raising=False)
+    [told] = re.findall(r"^ENV GOGC=(\d+)$", (ROOT / "deploy/nats/Dockerfile").read_text(), re.MULTILINE)
+    assert broker.environment() == {"GOGC": told}
+    monkeypatch.setenv("GOGC", "100")
+    assert broker.environment() == {"GOGC": "100"}
 
 
 def test_the_broker_is_given_every_variable_that_its_configuration_reads() -> None:

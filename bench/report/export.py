@@ -79,7 +79,7 @@ def export_run(folder: RunFolder, out: str | Path, form: str = "both") -> list[P
         writers(Path(out), "answers", columns, _FORMATS[form]) as answers,
         writers(Path(out), "cases", _case_columns(), _FORMATS[form]) as cases,
     ):
-        for group in _by_question(_rows(folder, scores.run, by_part)):
+        for group in _by_question(_rows(folder, folder.manifest().run, by_part)):
             _put(answers, group)
             if case := _case(group):
                 _put(cases, [case])

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from bench.report.words import percent, seconds
+from bench.report.words import UNDEFINED, percent, seconds
 from bench.scoring.scores import CacheUse, PartScores, Row, Scores
 
 __all__ = ["remarks"]
@@ -37,7 +37,7 @@ def remarks(scores: Scores) -> Iterator[Text]:
     yield from _kept(scores)
     yield Text(
         "Failures count as wrong; intervals and tests go by whole videos; "
-        "skill is over the best blind baseline: 0 is no better than blind, 1 is perfect.",
+        f"skill is over the best blind baseline: 0 is no better than blind, 1 is perfect. {UNDEFINED}",
         style="dim",
     )
 

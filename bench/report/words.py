@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.scoring.stats import Estimate
 
-__all__ = ["SLICES", "interval", "percent", "seconds", "shown", "signed"]
+__all__ = ["SLICES", "UNDEFINED", "interval", "percent", "seconds", "shown", "signed"]
 
 SLICES = {
     "all": "all",
@@ -14,6 +14,8 @@ SLICES = {
     "unknown": "not told",
 }
 """Where the evidence of a question is, by the name of its slice."""
+UNDEFINED = "–: nothing to judge, such as the precision of silence; as an interval, fewer than two videos."
+"""What the sign stands for that the functions below put in place of a number."""
 
 
 def percent(value: float | None) -> str:

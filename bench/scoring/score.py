@@ -81,7 +81,7 @@ def score_run(
     if profile == "official":
         official = official_of_run(dataset.samples, folder.scored(), text=matcher)
     result = Scores(
-        run=manifest.run,
+        run=folder.path.resolve().name,
         mode=config.stream.mode,
         route=config.system.route,
         data=manifest.data.name,

@@ -237,7 +237,8 @@ class Scores(Value):
 
     schema_version: str = "dsb.scores/2"
     run: str = ""
-    """For tables; left out of the file, in which runs that answered alike differ in `timings` only."""
+    """The name of its folder, for tables; left out of the file, in which runs that answered alike differ in
+    `timings` only."""
     mode: str
     route: str
     data: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.report.html.charts import Dot, Line, bars, dots, lines
 from bench.report.sheet import Sheet
 from bench.report.timing import deadline_sheet, revision_sheet, staleness_sheet
-from bench.report.words import SLICES, interval, percent, seconds, shown, signed
+from bench.report.words import SLICES, UNDEFINED, interval, percent, seconds, shown, signed
 from bench.run.config import config_of
 from bench.run.folder import RunFolder
 from bench.scoring.score import rules_of
@@ -28,7 +28,7 @@ __all__ = ["run_sections"]
 _CURVE_POINTS = 200
 _LEGEND = (
     "Intervals are 95 %, by cluster bootstrap over videos. Skill is over the best blind baseline: 0 is no better than "
-    "blind, 1 is perfect. Failures count as wrong."
+    f"blind, 1 is perfect. Failures count as wrong. {UNDEFINED}"
 )
 
 

@@ -46,7 +46,7 @@ def test_there_is_a_row_for_each_question_and_path(run: RunFolder, tmp_path: Pat
     first, timeout = rows[0], rows[4]
     assert (first["gold"], first["parsed"], first["rung"], first["t_ask"]) == ("A", "A", "label", "10.5")
     assert (first["video_uri"], first["latency_s"], first["route"]) == ("v0.mp4", "0.1", "both")
-    assert first["blind_constant"] == "true"
+    assert (first["run"], first["blind_constant"]) == (run.manifest().run, "true")
     assert (timeout["status"], timeout["parsed"], timeout["latency_s"]) == ("timeout", "", "")
 
 

@@ -10,6 +10,7 @@ from scoring_kit import chain, judged, line, spoke, watch_sample
 
 from bench.data.schema import Part, Sample
 from bench.report import Progress, print_scores, render_scores
+from bench.report.words import UNDEFINED
 from bench.run.config import load_config
 from bench.run.records import Play
 from bench.scoring import Scores, score_run
@@ -49,6 +50,15 @@ def test_the_table_shows_scores_baselines_failures_and_the_gain(tmp_path: Path) 
     assert any(line[:2] == ["reasoning", "text-only"] for line in lines)
     (memory,) = [line for line in text.splitlines() if "in memory only" in line]
     assert "+100.0" in memory
+
+
+def test_the_table_is_headed_by_the_name_of_the_runs_folder(tmp_path: Path) -> None:
+    assert _printed(_scores(tmp_path)).split()[0] == "run"
+
+
+def test_the_sign_for_no_figure_is_explained(tmp_path: Path) -> None:
+    text = " ".join(_printed(_scores(tmp_path)).split())
+    assert UNDEFINED in text
 
 
 def test_off_a_terminal_the_table_is_plain(tmp_path: Path) -> None:

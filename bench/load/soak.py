@@ -3,8 +3,9 @@
 Long H.264 files of the synthetic world are played live; S1 follows them and writes its notes to memory, and is asked
 about the present every 1.25 seconds; every sixth question goes to S2. Stated are drops by reason, reconnects, the age
 of the newest frame that an answer rests on, and the memory of every process with its slope. What is kept for a time
-(frames, answers, notes) is kept for five minutes, so that within the soak as much goes as comes. First comes a
-warm-up, in which pools fill and caches reach their size: counts hold for it too, slopes are those of the time after.
+(frames, answers, notes) is kept for five minutes, and fewer texts are remembered than are written in ten, so that
+within the soak as much goes as comes. First comes a warm-up, in which pools fill and caches reach their size: counts
+hold for it too, slopes are those of the time after.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ MOST = 64
 _KEPT = ("DSB_FRAMES_LIVE_MAX_AGE_S", "DSB_ANSWERS_MAX_AGE_S", "DSB_ASKS_MAX_AGE_S")
 """How long the broker keeps frames, answers and what it knows of questions."""
 _KEPT_S = "300"
+_TEXTS = "256"
+"""Vectors that memory remembers, of two new texts in three seconds."""
 _ASK_EVERY_S = 1.25
 """So often that the broker's blocks of answers, up to 8 MB each, go round within the soak."""
 _S2_EVERY = 6
@@ -65,7 +68,7 @@ def soak(
 
 
 def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str]]:
-    own = {"memory": {"DSB_MEMORY_TTL_S": _KEPT_S}}
+    own = {"memory": {"DSB_MEMORY_TTL_S": _KEPT_S, "DSB_MEMORY_TEXTS": _TEXTS}}
     if slots or streams:
         room = slots or max(8, streams or 0)
         # A reader that is full would be silent: it is S1 that shall refuse.

@@ -1,7 +1,7 @@
 """How long a whole stack keeps up with live streams, and at what memory: `dsb load soak`, or `make soak`.
 
 Long H.264 files of the synthetic world are played live; S1 follows them and writes its notes to memory, and is asked
-about the present every 1.25 seconds; every sixth question goes to S2. Stated are drops by reason, reconnects, the age
+about the present every 1.25 seconds; every third question goes to S2. Stated are drops by reason, reconnects, the age
 of the newest frame that an answer rests on, and the memory of every process with its slope. What is kept for a time
 (frames, answers, notes) is kept for five minutes, and fewer texts are remembered than are written in ten, so that
 within the soak as much goes as comes. First comes a warm-up, in which pools fill and caches reach their size: counts
@@ -34,7 +34,7 @@ _TEXTS = "256"
 """Vectors that memory remembers, of two new texts in three seconds."""
 _ASK_EVERY_S = 1.25
 """So often that the broker's blocks of answers, up to 8 MB each, go round within the soak."""
-_S2_EVERY = 6
+_S2_EVERY = 3
 
 
 def soak(

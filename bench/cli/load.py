@@ -169,7 +169,7 @@ def soak(
     """Play live streams for long: drops by reason, reconnects, age of frames, memory of each process and its slope.
 
     The aim: each slope within two standard errors of none, no reconnect, no process started anew, no failed question,
-    no drop that was not S1's own policy.
+    no drop that was not S1's own policy. Ctrl-C ends it early, with the figures until then, and exit code 130.
 
     Example: dsb load soak --seconds 600 --streams 4
     """

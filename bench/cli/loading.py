@@ -23,6 +23,8 @@ from shared.logs import setup
 
 __all__ = ["tell_interference", "tell_maxfps", "tell_soak", "tell_streams", "tell_throughput"]
 
+_INTERRUPTED = 130
+
 
 def tell_maxfps(
     streams: int,
@@ -142,6 +144,9 @@ def tell_soak(
     missed = soak_missed(found)
     tell("soak", soak_sheets(found), {**found, "missed": missed}, begun)
     _draw(plot, plots.soak_plot(found))
+    if found["interrupted"]:
+        typer.echo(f"dsb: {missed[0]}: the figures are those until there", err=True)
+        raise typer.Exit(_INTERRUPTED)
     _judge(missed, require)
 
 

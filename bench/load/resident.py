@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from bench.load.trend import trend
+from bench.load.trend import Trend, trend
 from bench.run.embedded import Stack
 
 __all__ = ["BENCH", "STEP_MB", "Resident"]
@@ -55,22 +55,26 @@ class Resident:
         return "  ".join(f"{self._sizes[name][-1]:9.1f}" for name in self._names)
 
     def summary(self, warm_up_s: float) -> dict[str, dict[str, Any]]:
-        """By process: first, last and largest size, the slope in MB an hour after the warm-up, and cores in use."""
-        first = next(i for i, t in enumerate(self._times) if t >= warm_up_s)
-        hours = [t / 3600 for t in self._times[first:]]
+        """By process: first, last and largest size, the slope in MB an hour after the warm-up, and cores in use.
+
+        Empty without a look; a slope is null with fewer than two looks after the warm-up.
+        """
+        if not self._times:
+            return {}
+        warm = sum(t < warm_up_s for t in self._times)
+        hours = [t / 3600 for t in self._times[warm:]]
         found = {}
         for name, sizes in self._sizes.items():
-            line = trend(hours, sizes[first:])
-            error = None if math.isnan(line.error) else round(line.error, 3)
+            line = trend(hours, sizes[warm:]) if len(hours) > 1 else Trend(math.nan, math.nan)
             found[name] = {
                 "first_mb": round(sizes[0], 2),
                 "last_mb": round(sizes[-1], 2),
                 "max_mb": round(max(sizes), 2),
-                "slope_mb_h": round(line.slope, 3),
-                "error_mb_h": error,
+                "slope_mb_h": _rounded(line.slope),
+                "error_mb_h": _rounded(line.error),
                 "within_noise": line.within_noise(STEP_MB),
                 "from_min": round(warm_up_s / 60, 1),
-                "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
+                "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / max(self._times[-1], 1e-9), 3),
                 "starts": self._starts[name],
                 "restarts": self._starts[name] - 1,
                 "minutes_mb": self._thinned(sizes),
@@ -82,6 +86,10 @@ class Resident:
         step = max(1, len(sizes) // _POINTS)
         pairs = list(zip(self._times, sizes, strict=True))[::step]
         return [(round(t / 60, 2), round(size, 1)) for t, size in pairs]
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 3)
 
 
 def _used(pid: int) -> tuple[int, float]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.report.sheet import Sheet
+from bench.report.words import signed
 
 __all__ = ["interference_sheet", "soak_sheets", "throughput_sheet", "trials_sheet"]
 
@@ -34,7 +35,7 @@ def _memory(rss: Mapping[str, Mapping[str, Any]]) -> Sheet:
     for name, one in rss.items():
         error = one["error_mb_h"]
         sizes = [f"{one[key]:.1f}" for key in ("first_mb", "last_mb", "max_mb")]
-        slope = [f"{one['slope_mb_h']:+.2f}", "–" if error is None else f"{error:.2f}"]
+        slope = [signed(one["slope_mb_h"], 2), "–" if error is None else f"{error:.2f}"]
         slope.append({True: "yes", False: "no", None: "–"}[one["within_noise"]])
         rows.append((name, *sizes, *slope, f"{one['cores']:.2f}", str(one["starts"])))
     names = (

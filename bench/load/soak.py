@@ -22,6 +22,7 @@ from bench.load.resident import Resident
 from bench.load.trial import Check, play
 from bench.overhead import percentile
 from bench.run.embedded import Stack, StackSpec
+from bench.run.stop import Stop, on_signals
 
 __all__ = ["MOST", "soak"]
 
@@ -50,7 +51,8 @@ def soak(
 ) -> dict[str, Any]:
     """Play `streams` (null: as many as are admitted) for a warm-up and `seconds` more; blocks. Figures by name.
 
-    `slots` is how many streams S1 may own; null is its own default.
+    `slots` is how many streams S1 may own; null is its own default. SIGINT or SIGTERM ends it early: the figures are
+    then those until there, and `interrupted` is true.
     """
     spec = StackSpec(
         folder=folder,
@@ -60,11 +62,11 @@ def soak(
     )
     crowd = Crowd(fps=fps, ask_every_s=_ASK_EVERY_S, s2_every=_S2_EVERY if with_s2 else 0)
     whole = warm_up_s + seconds
-    with Stack(spec) as stack:
+    with Stack(spec) as stack, on_signals(stop := Stop()):
         resident = Resident(stack)
-        watch = partial(_watch, resident, whole, Resident.every_s(seconds / 60), say)
+        watch = partial(_watch, resident, whole, Resident.every_s(seconds / 60), say, stop)
         found = asyncio.run(play(stack, folder, crowd, wanted=streams or MOST, seconds=whole, watch=watch))
-    return {**found, "rss": resident.summary(warm_up_s)}
+    return {**found, "interrupted": stop.is_set(), "rss": resident.summary(warm_up_s)}
 
 
 def _settings(streams: int | None, slots: int | None) -> dict[str, dict[str, str]]:
@@ -81,16 +83,17 @@ async def _watch(
     seconds: float,
     every_s: float,
     say: Callable[[str], None],
+    stop: Stop,
     crowd: Crowded,
     check: Check,
 ) -> None:
-    """Look at memory for as long as the soak takes; a row now and then."""
+    """Look at memory for as long as the soak takes, or until `stop`; a row now and then."""
     say(f"streams admitted by S1: {len(crowd.streams)}")
     say(f"one more was refused: {crowd.refusal}" if crowd.refusal else "none was refused")
     minutes = seconds / 60
     began, rows = time.monotonic(), 0
     say(f"\nminute  {resident.heading()}   drops  asked  age p50")
-    while (now := time.monotonic() - began) < seconds:
+    while (now := time.monotonic() - began) < seconds and not stop.is_set():
         resident.look(now)
         check()
         if now >= rows * 60 * max(1.0, minutes / 30):

@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.load.resident import BENCH
 from bench.load.trend import ERRORS
+from bench.report.words import signed
 
 __all__ = ["interference_missed", "soak_missed", "throughput_missed"]
 
@@ -20,12 +21,14 @@ _RATIO = 1.25
 
 def soak_missed(found: Mapping[str, Any]) -> list[str]:
     """No memory slope, no process started anew, no reconnect, no failed question, no frame lost unasked."""
-    missed = []
+    missed = [f"interrupted after {found['seconds'] / 60:.1f} minutes"] if found["interrupted"] else []
     for name, one in found["rss"].items():
-        slope = f"the memory of {name}, {one['slope_mb_h']:+.2f} MB/h,"
+        slope = f"the memory of {name}, {signed(one['slope_mb_h'], 2)} MB/h,"
         if name == BENCH:
             continue  # it is no service, and holds the figures of every answer until the end
-        grows = one["slope_mb_h"] > 0  # what was taken at first may be given back
+        grows = (
+            one["slope_mb_h"] is None or one["slope_mb_h"] > 0
+        )  # what was taken at first may be given back
         if grows and one["within_noise"] is None:
             missed.append(f"{slope} can't be told from noise: soak longer")
         elif grows and not one["within_noise"]:

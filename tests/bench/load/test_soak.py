@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import signal
 import subprocess
 import sys
-from itertools import accumulate
+from itertools import accumulate, takewhile
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +105,26 @@ def test_one_stream_is_followed_and_one_too_many_is_refused_in_one_line() -> Non
     assert found["rss"]["s1-1"]["from_min"] == 0.1
     assert found["seconds"] >= 18
     assert set(found["rss"]) == {"nats", "reader-1", "router-1", "s1-1", "memory-1", "bench"}
+
+
+@pytest.mark.stack
+@pytest.mark.slow
+def test_an_interrupted_soak_tells_what_it_has_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.cli", "load", "soak", "--streams", "1", "--only-s1"]
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [*command, "--seconds", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as soaking:
+        assert soaking.stdout is not None
+        assert soaking.stderr is not None
+        told = list(takewhile(lambda line: not line.startswith("   0.0"), soaking.stdout))
+        soaking.send_signal(signal.SIGTERM)
+        told += soaking.stdout
+        assert "dsb: interrupted after 0." in soaking.stderr.read()
+    assert soaking.returncode == 130
+    found = json.loads(told[-1])
+    assert found["interrupted"]
+    assert 0 < found["seconds"] < 30
+    assert found["rss"]["s1-1"]["last_mb"] > 0
+    assert found["rss"]["s1-1"]["slope_mb_h"] is None
+    assert not list(tmp_path.glob("dsb-*"))

@@ -21,6 +21,8 @@ QUIET: dict[str, Any] = {
     "asked": 90,
     "failed": 0,
     "drops": {"s1: slow_model": 71},
+    "interrupted": False,
+    "seconds": 90.0,
 }
 
 
@@ -43,6 +45,11 @@ def with_s1(**more: Any) -> dict[str, Any]:
             with_s1(error_mb_h=None, within_noise=None),
             "the memory of s1-1, +0.40 MB/h, can't be told from noise: soak longer",
         ),
+        (
+            with_s1(slope_mb_h=None, error_mb_h=None, within_noise=None),
+            "the memory of s1-1, – MB/h, can't be told from noise: soak longer",
+        ),
+        ({"interrupted": True}, "interrupted after 1.5 minutes"),
         (with_s1(restarts=2), "s1-1 was started anew 2 times"),
         ({"troubles": {"reconnects": 3}}, "3 reconnects"),
         ({"failed": 1}, "1 of 90 questions failed"),

@@ -101,7 +101,8 @@ def test_compact_records_score_and_audit_as_whole_ones_do(tmp_path: Path) -> Non
     small = RunFolder(run_folder(tmp_path / "small", data).path)
     with small.writer(Compactor(items)) as writer:
         writer.write(*records)
-    assert score_run(small).model_dump_json() == score_run(whole).model_dump_json()
+    told = [score_run(folder).model_dump_json(exclude={"run"}) for folder in (small, whole)]
+    assert told[0] == told[1]
     assert audit_run(small).violations == audit_run(whole).violations == ()
 
 

@@ -14,7 +14,9 @@ SLICES = {
     "unknown": "not told",
 }
 """Where the evidence of a question is, by the name of its slice."""
-UNDEFINED = "–: nothing to judge, such as the precision of silence; as an interval, fewer than two videos."
+UNDEFINED = (
+    "–: nothing to judge or to time, such as the precision of silence; as an interval, fewer than two videos."
+)
 """What the sign stands for that the functions below put in place of a number."""
 
 

@@ -8,10 +8,11 @@ import sys
 
 from shared.errors import DsbError
 
-__all__ = ["main"]
+__all__ = ["INTERRUPTED", "main"]
 
+INTERRUPTED = 130
+"""The exit code of what a signal ended early, with all that was done kept or told."""
 _USER_MISTAKE = 2
-_INTERRUPTED = 130
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -32,7 +33,7 @@ def main() -> int:
         place = error.filename or "a file"
         return _say(f"{place}: can't be written ({error.strerror}): free some space or choose another folder")
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import typer
 
+from bench.cli import INTERRUPTED
 from bench.cli.routers import write_chart
 from bench.load import Crowd, Kept, Limit, interference, max_fps, max_streams, plots, soak, throughput
 from bench.load.interference import Kind
@@ -22,8 +23,6 @@ from shared.errors import ConfigError
 from shared.logs import setup
 
 __all__ = ["tell_interference", "tell_maxfps", "tell_soak", "tell_streams", "tell_throughput"]
-
-_INTERRUPTED = 130
 
 
 def tell_maxfps(
@@ -146,7 +145,7 @@ def tell_soak(
     _draw(plot, plots.soak_plot(found))
     if found["interrupted"]:
         typer.echo(f"dsb: {missed[0]}: the figures are those until there", err=True)
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     _judge(missed, require)
 
 

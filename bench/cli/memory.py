@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import INTERRUPTED
+
 __all__ = ["app"]
 
 app = typer.Typer(help="What memory is worth, what it holds, what shall go.", no_args_is_help=True)
 
-_INTERRUPTED = 130
 Nats = Annotated[str, typer.Option(help="Broker of a running stack; else DSB_NATS_URL.")]
 
 
@@ -57,7 +58,7 @@ def ablate(
 
     settings = {"stream.mode": mode.value, "dataset.max_samples": max_samples, "stream.seed": seed}
     if not play_ladder(config, settings, out=out, only=only or [], as_json=as_json):
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command("ls")

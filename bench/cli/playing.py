@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from bench.cli import INTERRUPTED
 from bench.cli.show import Display, report
 from bench.run.config import RunConfig, config_of, load_config
 from bench.run.driver import Prepared, play, prepare, prepare_shard, resumable, stack_spec
@@ -21,8 +22,6 @@ from shared.logs import setup
 from shared.service import SERVICES
 
 __all__ = ["begin", "counts", "read"]
-
-_INTERRUPTED = 130
 
 
 def begin(
@@ -52,7 +51,7 @@ def begin(
         typer.echo(
             f"interrupted; all that was answered is kept. Go on with: dsb run --resume {prepared.folder.path}"
         )
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if whole := whole_of(prepared.folder):
         typer.echo(f"shard complete: {prepared.folder.path}. When all are: dsb results merge {whole}")
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from bench.cli import INTERRUPTED
 from bench.data.schema import Part
 from bench.files import open_atomic
 from bench.report.routing import curves_csv, print_misroutes, print_replayed, print_routed
@@ -27,7 +28,6 @@ from shared.errors import ConfigError
 __all__ = ["rerun_run", "show_comparison", "show_misroutes", "show_simulation", "train_policy"]
 
 
-_INTERRUPTED = 130
 _KINDS = ("learned", "semantic")
 
 
@@ -122,7 +122,7 @@ def rerun_run(run: str, policy: str, name: str, *, nats: str) -> None:
     made = rerun(source, policy, source.path.resolve().parent / (name or slug), nats=nats)
     if not made.complete:
         typer.echo(f"interrupted; {made.asked} answers are kept. Go on with the same command")
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     typer.echo(f"{made.folder.path}: {made.copied} answers copied, {made.asked} asked")
     report(made.folder)
 

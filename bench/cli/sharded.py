@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from bench.cli import INTERRUPTED
 from bench.cli.playing import read
 from bench.cli.show import report
 from bench.run.folder import RunFolder
@@ -21,7 +22,6 @@ from shared.logs import setup
 
 __all__ = ["merge_run", "run_sharded"]
 
-_INTERRUPTED = 130
 _FLAGS = {
     "dataset.max_samples": "--max-samples",
     "dataset.parts": "--part",
@@ -46,7 +46,7 @@ def run_sharded(
         report(RunFolder.open(whole.folder.path))
         return
     typer.echo("not complete; all that was answered is kept. Call the same command again to go on.")
-    raise typer.Exit(_INTERRUPTED if stop.is_set() else 1)
+    raise typer.Exit(INTERRUPTED if stop.is_set() else 1)
 
 
 def merge_run(run: str) -> None:

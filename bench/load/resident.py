@@ -74,7 +74,7 @@ class Resident:
                 "error_mb_h": _rounded(line.error),
                 "within_noise": line.within_noise(STEP_MB),
                 "from_min": round(warm_up_s / 60, 1),
-                "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / max(self._times[-1], 1e-9), 3),
+                "cores": round((self._cpu[name][-1] - self._cpu[name][0]) / self._times[-1], 3),
                 "starts": self._starts[name],
                 "restarts": self._starts[name] - 1,
                 "minutes_mb": self._thinned(sizes),

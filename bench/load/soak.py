@@ -3,9 +3,9 @@
 Long H.264 files of the synthetic world are played live; S1 follows them and writes its notes to memory, and is asked
 about the present every 1.25 seconds; every third question goes to S2. Stated are drops by reason, reconnects, the age
 of the newest frame that an answer rests on, and the memory of every process with its slope. What is kept for a time
-(frames, answers, notes) is kept for five minutes, and fewer texts are remembered than are written in ten, so that
-within the soak as much goes as comes. First comes a warm-up, in which pools fill and caches reach their size: counts
-hold for it too, slopes are those of the time after.
+(frames, answers, notes) is kept for five minutes, and memory remembers fewer texts than by default, so that within
+the soak as much goes as comes. First comes a warm-up, in which pools fill and caches reach their size: counts hold
+for it too, slopes are those of the time after.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KEPT = ("DSB_FRAMES_LIVE_MAX_AGE_S", "DSB_ANSWERS_MAX_AGE_S", "DSB_ASKS_MAX_AGE
 """How long the broker keeps frames, answers and what it knows of questions."""
 _KEPT_S = "300"
 _TEXTS = "256"
-"""Vectors that memory remembers, of two new texts in three seconds."""
+"""Vectors that memory remembers: its own 1,024 texts take longer to come than a warm-up lasts."""
 _ASK_EVERY_S = 1.25
 """So often that the broker's blocks of answers, up to 8 MB each, go round within the soak."""
 _S2_EVERY = 3

@@ -14,10 +14,6 @@ ERRORS = 2
 """Standard errors from zero within which a slope is noise."""
 
 
-_STRETCHES = 30
-"""Of a series, at most: of an hour, two minutes each."""
-
-
 class Trend(NamedTuple):
     """A straight line through a series."""
 
@@ -38,10 +34,8 @@ def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
 
     Neighbours in a series of memory sizes are alike, so the ordinary error would be too small: it is widened as for
     as many independent points as the first-order autocorrelation r of the residuals leaves, n (1 - r) / (1 + r)
-    (Santer et al. 2000, doi:10.1029/1999JD901105). Looks are averaged by stretches before: what jitters from look to
-    look would hide from r what wanders over minutes, and leave an error several times too small.
+    (Santer et al. 2000, doi:10.1029/1999JD901105).
     """
-    times, values = _means(times), _means(values)
     slope, intercept = statistics.linear_regression(times, values)
     rest = [value - intercept - slope * t for t, value in zip(times, values, strict=True)]
     squares = sum(r * r for r in rest)
@@ -52,10 +46,3 @@ def trend(times: Sequence[float], values: Sequence[float]) -> Trend:
     mean = statistics.fmean(times)
     spread = sum((t - mean) ** 2 for t in times)
     return Trend(slope, math.sqrt(squares / (left - 2) / spread))
-
-
-def _means(series: Sequence[float]) -> list[float]:
-    """Of stretches as nearly equal as can be."""
-    parts = min(_STRETCHES, len(series))
-    ends = [len(series) * i // parts for i in range(parts + 1)]
-    return [statistics.fmean(series[start:end]) for start, end in pairwise(ends)]

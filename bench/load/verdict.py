@@ -26,9 +26,8 @@ def soak_missed(found: Mapping[str, Any]) -> list[str]:
         slope = f"the memory of {name}, {signed(one['slope_mb_h'], 2)} MB/h,"
         if name == BENCH:
             continue  # it is no service, and holds the figures of every answer until the end
-        grows = (
-            one["slope_mb_h"] is None or one["slope_mb_h"] > 0
-        )  # what was taken at first may be given back
+        # What was taken at first may be given back.
+        grows = one["slope_mb_h"] is None or one["slope_mb_h"] > 0
         if grows and one["within_noise"] is None:
             missed.append(f"{slope} can't be told from noise: soak longer")
         elif grows and not one["within_noise"]:

@@ -39,23 +39,6 @@ def test_a_series_whose_neighbours_are_alike_is_trusted_less() -> None:
     assert trend(HOURS, alike).error > 3 * spread * trend(HOURS, apart).error
 
 
-def wandering(draw: random.Random, rise: float) -> list[float]:
-    """MB over an hour: jitter from look to look, half as much wander over four minutes, and a rise."""
-    held, made = 0.0, []
-    for i in range(720):
-        held = 0.98 * held + draw.gauss(0, 0.1)
-        made.append(600 + draw.gauss(0, 1) + held + rise * i / 720)
-    return made
-
-
-@pytest.mark.parametrize(("rise", "least", "most"), [(0.0, 0, 15), (4.0, 95, 100)])
-def test_jitter_hides_no_wander_and_neither_hides_a_leak(rise: float, least: int, most: int) -> None:
-    draw = random.Random(5)
-    hours = [i / 720 for i in range(720)]
-    lines = [trend(hours, wandering(draw, rise)) for _ in range(100)]
-    assert least <= sum(not line.within_noise() for line in lines) <= most
-
-
 @pytest.mark.parametrize(
     ("slope", "error", "within"),
     [

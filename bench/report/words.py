@@ -15,7 +15,8 @@ SLICES = {
 }
 """Where the evidence of a question is, by the name of its slice."""
 UNDEFINED = (
-    "–: nothing to judge or to time, such as the precision of silence; as an interval, fewer than two videos."
+    "–: nothing to judge or to time, such as the precision of silence; as an interval, fewer than two videos; "
+    "as McNemar's p, videos with several questions."
 )
 """What the sign stands for that the functions below put in place of a number."""
 

@@ -96,8 +96,12 @@ format: $(READY) ## let ruff mend what it can
 
 up: .env ## the compose stack, built, started and ready (WITH="edge gpu tls nkeys obs": any of them beside it)
 	@if [ -n "$(UNKNOWN)" ]; then echo "make up: no $(UNKNOWN) to go with: choose from edge gpu nkeys obs tls" >&2; exit 2; fi
-	@$(COMPOSE) build
+	@if [ -n "$(filter tls,$(WITH))" ] && [ ! -f deploy/nats/secrets/tls/ca.pem ]; then \
+		echo "make up: no certificates for tls: run bash deploy/secrets.sh --tls" >&2; exit 2; fi
+	@$(COMPOSE) --profile bench build
 	@$(COMPOSE) up -d --wait
+	@if [ -n "$(strip $(WITH))" ]; then echo "for docker compose to mean this stack:"; \
+		echo "  export COMPOSE_FILE=$(COMPOSE_FILE)$(if $(PROFILES), COMPOSE_PROFILES=$(PROFILES))"; fi
 
 down: ## stop the compose stack, whatever it was started with; its volumes stay
 	@$(COMPOSE) --profile '*' down --remove-orphans

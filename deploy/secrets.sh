@@ -17,9 +17,13 @@ DAYS=825
 upper() { echo "$1" | tr '[:lower:]' '[:upper:]'; }
 
 # Each begins with a letter: the broker's configuration would read a leading digit as a number.
-passwords() {
-  [ -e .env ] && { echo ".env is there already: delete it, and the volumes, to make new passwords" >&2; return; }
+passwords() { # OPTIONS OF THE CALL
+  if [ -e .env ] && grep -q '^NATS_PW_ADMIN=' .env; then
+    [ $# -gt 0 ] || echo ".env has passwords already: remove its lines NATS_PW_… to get new ones" >&2
+    return
+  fi
   {
+    [ ! -e .env ] || cat .env
     echo "# Passwords of the broker's users (deploy/nats/nats.conf); made by deploy/secrets.sh, never commit them."
     for user in $USERS; do
       printf 'NATS_PW_%s=p%s\n' "$(upper "$user")" "$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')"
@@ -66,7 +70,14 @@ certificate() { # NAME EXTENSIONS
 }
 
 tls() {
-  [ -e "$SECRETS/tls" ] && { echo "$SECRETS/tls is there already" >&2; return; }
+  if [ -f "$SECRETS/tls/ca.pem" ]; then
+    echo "$SECRETS/tls is there already" >&2
+    return
+  elif [ -e "$SECRETS/tls" ]; then
+    # Docker makes folders in place of files that a container is to see and that are not there.
+    echo "$SECRETS/tls holds no certificates: remove it (it may be root's), and call this again" >&2
+    exit 1
+  fi
   mkdir -p "$SECRETS/tls.part"
   (
     cd "$SECRETS/tls.part"
@@ -92,6 +103,6 @@ for option in "$@"; do
     *) echo "secrets.sh: no option $option: choose --nkeys, --tls, or none" >&2; exit 2 ;;
   esac
 done
-passwords
+passwords "$@"
 rm -rf "$SECRETS"/*.part
 for option in "$@"; do "${option#--}"; done

@@ -62,11 +62,12 @@ class Compose:
         self._env = compose_environment(overlay)
         plain = json.loads(docker("compose", "config", "--format", "json"))
         self._volume = f"{plain['name']}_{STORE}"
+        self._up = ["up", "-d", "--wait", "--wait-timeout", _UP_S, *_scale()]
         write_overlay(
             overlay, switches=self._switches.folder, broker_image=plain["services"][BROKER]["image"]
         )
         try:
-            self._compose("up", "-d", "--wait", "--wait-timeout", _UP_S, timeout=600)
+            self._compose(*self._up, timeout=600)
         except BaseException:
             with contextlib.suppress(ConfigError):  # the first failure is the one to tell
                 self._restore()
@@ -80,7 +81,7 @@ class Compose:
     def _restore(self) -> None:
         """The stack as it was before, the broker's own store with it."""
         self._compose("rm", "-fsv", BROKER, DISK)
-        docker("compose", "up", "-d", "--wait", "--wait-timeout", _UP_S, "--remove-orphans", timeout=600)
+        docker("compose", *self._up, "--remove-orphans", timeout=600)
         docker("volume", "rm", "-f", self._volume)
         for folder, mode in self._modes.items():
             folder.chmod(mode)
@@ -89,6 +90,8 @@ class Compose:
         """Why this fault can not be had here; empty when it can."""
         if fault.kind is Kind.CUT and fault.abrupt:
             return "a network that is disconnected breaks no connection: leave `abrupt` out"
+        if fault.kind is Kind.CLOCK_JUMP and fault.target != fault.service:
+            return f"{fault.kind} hits all of {fault.service}: leave the number in {fault.target!r} out"
         return ""
 
     def play(self, job: Job, *, resume: bool) -> None:
@@ -274,6 +277,12 @@ class Compose:
         except ConfigError:  # the bench is over, or does not run yet
             return False
         return True
+
+
+def _scale() -> list[str]:
+    """Options of `docker compose up` that leave each service as many containers as it has now."""
+    counts = {name: len(docker("compose", "ps", "-a", "-q", name).split()) for name in SERVICES}
+    return [word for name, count in counts.items() if count > 1 for word in ("--scale", f"{name}={count}")]
 
 
 def _healthy(state: dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from bench.chaos.outcome import Outcome, Struck, write_outcome
 from bench.chaos.plan import BENCH, Fault, Plan
 from bench.chaos.watch import Watch
 from bench.run.folder import RunFolder
-from shared.errors import ConfigError, DataError
+from shared.errors import ConfigError, DataError, DsbError
 
 __all__ = ["Reference", "conduct", "play_plain", "require"]
 
@@ -139,12 +139,18 @@ class _Conductor:
         return not isinstance(fault.after_s, float) or now - self.watch.began >= fault.after_s
 
     def lift(self) -> None:
-        """End the bench, and every fault that was not ended yet."""
+        """End the bench, and every fault that was not ended yet; of those that can't be, the first is raised then."""
         self._backend.abandon()
+        failed: list[DsbError] = []
         for course in self.courses:
             if course.lifted is None:
-                self._backend.lift(course.fault)
+                try:
+                    self._backend.lift(course.fault)
+                except DsbError as error:
+                    failed.append(error)
                 course.lifted = time.monotonic()
+        if failed:
+            raise failed[0]
 
     def settle(self) -> str:
         """Lift what is left, and wait until the stack is whole; empty when it is, else what is not."""

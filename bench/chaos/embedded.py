@@ -80,6 +80,8 @@ class Embedded:
             self._stack = Stack(spec).start()
         except BaseException:
             self._links.close()
+            if self._disk:
+                self._disk.close()
             raise
         self._watch, self._held = os.pipe()
         return self

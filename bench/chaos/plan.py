@@ -84,7 +84,8 @@ class Fault(_Section):
     def _targeted(cls, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("target"):
             return data
-        only = _TARGETS.get(data.get("kind", ""), ())
+        kind = data.get("kind")
+        only = _TARGETS.get(kind, ()) if isinstance(kind, str) else ()
         where = str(data.get("at") or "").partition(".")[0]
         return {**data, "target": where or (only[0] if len(only) == 1 else "")}
 
@@ -101,6 +102,10 @@ class Fault(_Section):
             )
         if self.at and self.at.partition(".")[0] != self.service:
             raise ValueError(f"failpoint {self.at} is not in {self.service}: leave `target` out")
+        if self.at and self.target != self.service:
+            raise ValueError(
+                f"a failpoint hits whoever comes there first: leave the number in {self.target!r} out"
+            )
         if not self.at and self.after_s is None and self.after_records is None:
             raise ValueError("does not say when it strikes: give after_s, after_records or at")
         return self

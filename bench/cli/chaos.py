@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +18,9 @@ def chaos(
             "--random", min=0, help="No file: so many seeded plans on a small set.", show_default=False
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Of the plans of --random.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the plans of --random; 0 by default.", show_default=False)
+    ] = None,
     backend: Annotated[
         str,
         typer.Option(help="embedded, compose or kubernetes; else as the plan says.", show_default=False),
@@ -44,9 +47,15 @@ def chaos(
 
     if bool(plan) == bool(random):
         raise ConfigError("say what to play: a PLAN.yaml, or --random N")
+    if plan and seed is not None:
+        raise ConfigError("--seed is for --random: a plan has its seed in the file")
+    if random and name:
+        raise ConfigError("--name is for a PLAN.yaml: --random names its folders by seed and number")
+    if out and Path(out).exists() and not Path(out).is_dir():
+        raise ConfigError(f"--out {out} is a file: name a folder")
     sound = (
         play_plan(plan, backend=backend, out=out or "runs", name=name)
         if plan
-        else play_random(random, seed=seed, backend=backend or "embedded", out=out)
+        else play_random(random, seed=seed or 0, backend=backend or "embedded", out=out)
     )
     raise typer.Exit(0 if sound else 1)

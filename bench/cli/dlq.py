@@ -33,6 +33,9 @@ def every(context: typer.Context, nats: Nats = "") -> None:
     """Without a command: list."""
     if context.invoked_subcommand is None:
         list_letters(nats)
+    elif nats:
+        command = context.invoked_subcommand
+        raise ConfigError(f"--nats belongs behind the command: dsb dlq {command} … --nats {nats}")
 
 
 @app.command("list")

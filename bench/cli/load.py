@@ -24,13 +24,18 @@ class _S2(StrEnum):
 
 Fps = Annotated[float, typer.Option(min=0.1, max=240, help="Frames a second of each stream.")]
 Seconds = Annotated[float, typer.Option(min=5, help="Wall clock of one trial.")]
-Sleep = Annotated[float, typer.Option(min=0.001, max=600, help="Seconds that an S2 worker sleeps a job.")]
+Sleep = Annotated[float, typer.Option(min=0.001, max=10, help="Seconds that an S2 worker sleeps a job.")]
 Slots = Annotated[
     int | None, typer.Option(min=1, max=256, help="Streams that S1 may own; by default room for all.")
 ]
-Plot = Annotated[Path | None, typer.Option(help="Also draw it: an SVG file.")]
+Plot = Annotated[Path | None, typer.Option(dir_okay=False, writable=True, help="Also draw it: an SVG file.")]
 Keep = Annotated[
-    Path | None, typer.Option(help="Keep trials in this file; what is there is not measured again.")
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        writable=True,
+        help="Keep trials in this file; what is there is not measured again.",
+    ),
 ]
 Drops = Annotated[float, typer.Option(min=0, max=1, help="Share of frames that may be given up.")]
 Notes = Annotated[
@@ -168,8 +173,9 @@ def soak(
 ) -> None:
     """Play live streams for long: drops by reason, reconnects, age of frames, memory of each process and its slope.
 
-    The aim: each slope within two standard errors of none, no reconnect, no process started anew, no failed question,
-    no drop that was not S1's own policy. Ctrl-C ends it early, with the figures until then, and exit code 130.
+    The aim: each slope within two standard errors of none, no reconnect, no lost lease, no process started anew, no
+    failed question, no drop that was not S1's own policy. Ctrl-C ends it early, with the figures until then, and exit
+    code 130.
 
     Example: dsb load soak --seconds 600 --streams 4
     """

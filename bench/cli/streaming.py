@@ -43,8 +43,7 @@ def add(
     url = _read_address() if url == "-" else url
     asked = {"video.fps": fps, "video.resize": resize, "stream.slow": policy, "stream.mode": "live"}
     profile = read(config, {**asked, **_size(size)}).profile()
-    here = Path(url).expanduser()
-    uri = str(here.resolve()) if here.exists() else url
+    uri = _on_this_host(url)
     name = _named(name or _from_address(url))
 
     async def work(bus: Bus) -> Known:
@@ -113,6 +112,15 @@ def _size(size: str) -> dict[str, int]:
     if not found:
         raise ConfigError(f"--size {size!r} is no size: write WIDTHxHEIGHT, like 336x336")
     return {"video.width": int(found[1]), "video.height": int(found[2])}
+
+
+def _on_this_host(url: str) -> str:
+    """The whole path of what is a file here; anything else as it is."""
+    try:
+        here = Path(url).expanduser()
+        return str(here.resolve()) if here.exists() else url
+    except (OSError, RuntimeError):  # too long for a name; no such user
+        return url
 
 
 def _read_address() -> str:

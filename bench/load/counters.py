@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,18 +12,21 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.run.embedded import Stack
+from shared.errors import TransportError
 from shared.service import SERVICES
 
 __all__ = ["Counted", "counted", "drops", "owned", "troubles"]
 
 _TROUBLES = {
-    "bus_reconnects": "reconnects",
-    "bus_disconnects": "disconnects",
-    "bus_errors": "bus errors",
-    "bus_consumer_resets": "consumer resets",
-    "leases_lost": "leases lost",
+    ("bus_reconnects", ""): "reconnects",
+    ("bus_disconnects", ""): "disconnects",
+    ("bus_errors", ""): "bus errors",
+    ("bus_consumer_resets", ""): "consumer resets",
+    ("lease_changes", "lost"): "leases lost",
 }
-"""By metric, without prefix and `_total`: what a quiet stack has none of."""
+"""By metric, without prefix and `_total`, and what changed: what a quiet stack has none of."""
+
+_STARTING_S, _AGAIN_S = 30.0, 0.5
 
 
 class Counted(NamedTuple):
@@ -57,8 +61,23 @@ def owned(stack: Stack) -> int:
 
 def _families(stack: Stack, service: str) -> Iterator[Metric]:
     for url in stack.pages(service):
-        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as page:
-            yield from text_string_to_metric_families(page.read().decode())
+        yield from text_string_to_metric_families(_page(f"{url}/metrics"))
+
+
+def _page(url: str) -> str:
+    """Raises `TransportError` when the process does not answer; one that is just starting again is waited for."""
+    deadline = time.monotonic() + _STARTING_S
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as page:
+                text: str = page.read().decode()
+            return text
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise TransportError(
+                    f"{url} does not answer ({error}): look into that service's log"
+                ) from error
+            time.sleep(_AGAIN_S)
 
 
 def drops(before: Mapping[Counted, int], after: Mapping[Counted, int]) -> dict[str, int]:
@@ -77,6 +96,6 @@ def troubles(before: Mapping[Counted, int], after: Mapping[Counted, int]) -> dic
     """Reconnects, lost leases and the like meanwhile: each name is there, 0 when there was none."""
     found = dict.fromkeys(_TROUBLES.values(), 0)
     for key, count in after.items():
-        if key.metric in _TROUBLES:
-            found[_TROUBLES[key.metric]] += count - before.get(key, 0)
+        if name := _TROUBLES.get((key.metric, dict(key.labels).get("change", ""))):
+            found[name] += count - before.get(key, 0)
     return found

@@ -47,7 +47,8 @@ def interference(
     """Measure so many pairs of stretches of `seconds` each; blocks. Figures by name."""
     own = {"s2": plugged(folder, sleep_s)} if kind == "sleep" else {}
     crowd = Crowd(ask_every_s=ask_every_s)
-    whole_s = 2 * pairs * (seconds + 10)
+    # Between two stretches the queue fills, or the last of its jobs are worked off.
+    whole_s = pairs * (2 * (seconds + 10) + (_DEPTH + 2) * sleep_s)
     with Stack(StackSpec(folder=folder, service_env=own)) as stack:
         return asyncio.run(
             _pairs(stack, folder, crowd, kind, pairs, seconds, streams=streams, whole_s=whole_s, say=say)

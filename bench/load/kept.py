@@ -43,7 +43,10 @@ class Kept:
             os.fsync(out.fileno())
 
     def _read(self, file: Path) -> None:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        try:
+            lines = file.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{file} is no text, and holds no trials: name another file") from error
         for number, line in enumerate(lines, start=1):
             if not line:
                 continue

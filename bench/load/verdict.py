@@ -13,6 +13,7 @@ __all__ = ["interference_missed", "soak_missed", "throughput_missed"]
 
 _CHOSEN = ("s1: slow_model", "reader: late")
 """The frames that the streams' policy, drop-oldest, gives up; all others are lost."""
+_NONE = ("reconnects", "leases lost")
 _OF_LINEAR = 0.9
 """Of as many times the throughput as there are workers: 3.6 of four."""
 _RATIO = 1.25
@@ -20,7 +21,7 @@ _RATIO = 1.25
 
 
 def soak_missed(found: Mapping[str, Any]) -> list[str]:
-    """No memory slope, no process started anew, no reconnect, no failed question, no frame lost unasked."""
+    """No memory slope, no process started anew, no reconnect, lost lease or failed question, no frame lost unasked."""
     missed = [f"interrupted after {found['seconds'] / 60:.1f} minutes"] if found["interrupted"] else []
     for name, one in found["rss"].items():
         slope = f"the memory of {name}, {signed(one['slope_mb_h'], 2)} MB/h,"
@@ -36,8 +37,7 @@ def soak_missed(found: Mapping[str, Any]) -> list[str]:
             )
         if one["restarts"]:
             missed.append(f"{name} was started anew {one['restarts']} times")
-    if count := found["troubles"]["reconnects"]:
-        missed.append(f"{count} reconnects")
+    missed += [f"{count} {what}" for what in _NONE if (count := found["troubles"][what])]
     if found["failed"]:
         missed.append(f"{found['failed']} of {found['asked']} questions failed")
     lost = [f"{count} frames dropped ({who})" for who, count in found["drops"].items() if who not in _CHOSEN]

@@ -131,7 +131,7 @@ class Session:
                 pause = _KEEP_ALIVE_S if reply.accepted else _NO_READER_S
             except NoResponders:
                 pause = _NO_READER_S  # every reader is full, or none is there: wait for one
-            except TransportError as error:
+            except (TransportError, DataError) as error:
                 pause = _NO_READER_S
                 self._log.info("open_failed", error=str(error))
             await asyncio.sleep(pause)

@@ -17,6 +17,7 @@ from shared import subjects
 from shared.bus import Bus, ServiceInfo, discover
 from shared.errors import BusTimeout, ConfigError, DsbError, NoResponders, Overloaded, VideoError
 from shared.messages import Event, EventKind, Open, OpenReply, Profile, StreamReport
+from shared.tasks import end_tasks
 from shared.video.source import shown
 
 __all__ = ["End", "add", "remove"]
@@ -117,17 +118,17 @@ def _used(workers: list[ServiceInfo], key: str) -> str:
 
 async def _admitted(bus: Bus, opened: Open, wait_s: float) -> None:
     """Return when it plays and is owned; raises what hinders it."""
+    owned = asyncio.create_task(_owned(bus, opened.opening))
+    started = asyncio.create_task(_started(bus, opened))
     try:
         async with asyncio.timeout(wait_s):
-            owned = asyncio.create_task(_owned(bus, opened.opening))
-            started = asyncio.create_task(_started(bus, opened))
-            try:
-                for done in asyncio.as_completed((owned, started)):
-                    await done
-            finally:
-                owned.cancel()
-                started.cancel()
+            await asyncio.gather(owned, started)
     except TimeoutError:
+        if started.done():
+            raise Overloaded(
+                f"no S1 worker took the stream within {wait_s:g} s although slots are free: does a router run? Look at"
+                " `dsb ps`"
+            ) from None
         status = await status_of(bus, opened.opening)
         why = (
             status.text
@@ -135,6 +136,8 @@ async def _admitted(bus: Bus, opened: Open, wait_s: float) -> None:
             else f"its reader says: {status.state if status else 'nothing'}"
         )
         raise VideoError(f"no picture of {shown(opened.uri)!r} within {wait_s:g} s ({why})") from None
+    finally:
+        await end_tasks((owned, started))
 
 
 async def _started(bus: Bus, opened: Open) -> None:

@@ -13,12 +13,13 @@ from concurrent.futures import Executor
 from typing import NamedTuple, Protocol
 
 from shared.errors import VideoError
+from shared.logs import get_logger
 from shared.messages import VideoSpec
 from shared.telemetry import counter
 from shared.video import Frame, FrameStream, frames
 from shared.video.source import shown
 
-__all__ = ["Frames", "PooledFrames", "Resume"]
+__all__ = ["Frames", "PooledFrames", "Resume", "unreadable"]
 
 _DECODE_S = counter(
     "reader_decode_seconds_total", "Seconds of thread time spent on decoding and encoding frames"
@@ -54,6 +55,11 @@ class Frames(Protocol):
     async def close(self) -> None:
         """Stop decoding; returns when no thread works on this source any more."""
         ...
+
+
+def unreadable(uri: str, error: Exception) -> VideoError:
+    """For what no decoder should raise: one source that does is told and ends, instead of being tried for ever."""
+    return VideoError(f"video {shown(uri)!r} can't be read ({error!r}): encode it again, or report it")
 
 
 class _Turn(NamedTuple):
@@ -141,6 +147,10 @@ class PooledFrames:
             return _Turn(got, False, stream.end_t)
         except VideoError as error:
             return _Turn(got, True, self._stream.end_t if self._stream else 0.0, error)
+        except Exception as error:
+            log = get_logger()
+            log.exception("decoder_failed", uri=shown(self._uri))
+            return _Turn(got, True, self._stream.end_t if self._stream else 0.0, unreadable(self._uri, error))
         finally:
             _DECODE_S.inc(time.perf_counter() - began)
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple, Protocol
 
-from services.reader.decoding import Resume
+from services.reader.decoding import Resume, unreadable
 from shared.errors import VideoError
+from shared.logs import get_logger
 from shared.messages import Slow, VideoSpec
 from shared.video import Frame, Waiting, frames
 from shared.video.source import shown
@@ -139,6 +140,10 @@ class LiveFrames:
                     shift = self._take(frame, shift)
         except VideoError as broken:
             return broken
+        except Exception as error:
+            log = get_logger()
+            log.exception("decoder_failed", uri=shown(self._uri))
+            return unreadable(self._uri, error)
         return None
 
     def _take(self, frame: Frame, shift: float | None) -> float:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from concurrent.futures import Executor
 from typing import Any, Literal
 
 from services.reader.capacity import CapacityFeed
-from services.reader.decoding import Frames, PooledFrames
+from services.reader.decoding import Frames, PooledFrames, Resume
 from services.reader.inputs import Backoff, LiveFrames
 from services.reader.live import LiveFeed, live_position
 from services.reader.reports import Reports
@@ -139,11 +140,15 @@ class Playing:
         )
 
     def _live(self, position: float | None) -> LiveFrames:
-        settings = self._settings
+        settings, last = self._settings, self._sink.last
+        if last.index < 0 and position is not None:
+            # The log forgets by age: its frames are gone, but an owner may hold some, and takes no lower index. Nobody
+            # can have counted further by now.
+            last = Resume(math.ceil(position * self._open.profile.video.fps), position)
         return LiveFrames(
             self._open.uri,
             self._open.profile.video,
-            resume=self._sink.last,
+            resume=last,
             position=position,
             ahead=settings.ahead,
             told=self._reports,

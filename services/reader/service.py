@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 from services.reader.playing import Playing
 from services.reader.settings import ReaderSettings
 from shared import subjects
-from shared.bus import Bus, Meta, Subscription
+from shared.bus import Bus, Meta, Vacancy
 from shared.errors import TransportError
 from shared.logs import get_logger
 from shared.messages import Event, EventKind, Open, OpenReply
 from shared.service import Runtime
+from shared.tasks import end_tasks
 from shared.telemetry import gauge
 from shared.video import codec_name
 from shared.video.source import shown
@@ -41,9 +42,11 @@ class Service:
         self._settings = settings
         self._playing: dict[str, Playing] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._opens: Subscription | None = None
+        self._vacancy = Vacancy(
+            lambda: self._bus.serve(subjects.reader_ctl("open"), Open, self._open, queue="reader"),
+            free=lambda: len(self._playing) < self._settings.slots and not self._rt.stopping.is_set(),
+        )
         self._taking = asyncio.Lock()
-        self._seeking = asyncio.Lock()
 
     async def run(self, rt: Runtime) -> None:
         """Play until stopped; then release every lease at once, so that others read on."""
@@ -52,11 +55,13 @@ class Service:
             _SLOTS.set(self._settings.slots)
             await self._announce(rt.bus)
             closes = await rt.bus.listen(subjects.event("*", EventKind.CLOSED), Event, self._on_closed)
-            await self._seek()
+            await self._vacancy.look()
             rt.set_ready(True)
+            keeping = asyncio.create_task(self._vacancy.keep())
             await rt.stopping.wait()
             await closes.close()
-            await self._seek()
+            await self._vacancy.look()
+            await end_tasks([keeping])
             for playing in self._playing.values():
                 playing.end("stopped")
             while self._tasks:
@@ -69,23 +74,12 @@ class Service:
     def _stats(self) -> dict[str, Any]:
         return {"slots": self._settings.slots, "playing": sorted(self._playing)}
 
-    async def _seek(self) -> None:
-        """Hear requests exactly while a slot is free and we are not about to stop."""
-        async with self._seeking:
-            free = len(self._playing) < self._settings.slots and not self._rt.stopping.is_set()
-            if free and self._opens is None:
-                subject = subjects.reader_ctl("open")
-                self._opens = await self._bus.serve(subject, Open, self._open, queue="reader")
-            elif not free and self._opens is not None:
-                opens, self._opens = self._opens, None
-                await opens.close()
-
     async def _open(self, opened: Open, meta: Meta) -> OpenReply:
         async with self._taking:
             playing = self._playing.get(opened.opening)
             if playing is not None:
                 playing.keep_alive()
-                return OpenReply(accepted=True, reader=self._rt.worker)
+                return OpenReply(accepted=True, reader=self._rt.worker, reason="held")
             return await self._take(opened)
 
     async def _take(self, opened: Open) -> OpenReply:
@@ -110,19 +104,19 @@ class Service:
         )
         _PLAYING.set(len(self._playing))
         self._spawn(self._play(opening, playing))
-        # Not from within the handler: to close a subscription is to wait for its handlers.
-        self._spawn(self._seek())
+        self._vacancy.changed()
         return OpenReply(accepted=True, reader=self._rt.worker)
 
     async def _pass_on(self, opened: Open, holder: str) -> OpenReply:
         """Tell the holder that the bench still wants this opening."""
         try:
-            return await self._bus.request(
+            reply = await self._bus.request(
                 subjects.reader_ctl(f"open.{opened.opening}"), opened, OpenReply, timeout=_PASS_ON_S
             )
+            return reply.model_copy(update={"reason": reply.reason or "held"})
         except TransportError:
             # It may just have died: its lease will tell.
-            return OpenReply(accepted=True, reader=holder)
+            return OpenReply(accepted=True, reader=holder, reason="held")
 
     async def _on_closed(self, event: Event, meta: Meta) -> None:
         playing = self._playing.get(event.opening)
@@ -141,7 +135,7 @@ class Service:
         finally:
             self._playing.pop(opening, None)
             _PLAYING.set(len(self._playing))
-            await self._seek()
+            self._vacancy.changed()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

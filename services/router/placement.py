@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Literal, get_args
+from weakref import WeakValueDictionary
 
 from services.router.readers import keep_read
+from services.router.unread import Unread
 from shared import subjects
 from shared.bus import Bus
 from shared.errors import DataError, NoResponders, TransportError
@@ -31,17 +34,20 @@ _PLACEMENTS = counter("placements_total", "Placement requests by outcome", "outc
 for _outcome in get_args(Placed):
     # From 0 on: a rate does not see the first step of a series that begins with it, and one refusal is to be seen.
     _PLACEMENTS.labels(_outcome)
+_REMEMBERED = 4096
+"""Openings closed last: enough for the moment in which the log was asked just before it had the word."""
 _OPENINGS = gauge("openings", "Openings that need an owner")
 
 
 class Placement:
     """Finds owners for openings."""
 
-    def __init__(self, bus: Bus, *, sweep_s: float) -> None:
+    def __init__(self, bus: Bus, *, sweep_s: float, unread_close_s: float) -> None:
         self._bus, self._sweep_s = bus, sweep_s
+        self._unread = Unread(bus, close_s=unread_close_s)
         self._open: dict[str, Open] = {}
-        self._closed: set[str] = set()
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._closed: deque[str] = deque(maxlen=_REMEMBERED)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._log = get_logger()
 
     def stats(self) -> dict[str, Any]:
@@ -60,7 +66,7 @@ class Placement:
             reply = await self._bus.request(subjects.S1_PLACE, Place(open=opened), PlaceReply)
         except NoResponders:
             return "full"
-        except TransportError as error:
+        except (TransportError, DataError) as error:
             self._log.warning("place_failed", stream=opened.opening, error=str(error))
             return "unknown"
         self._log.info("placed", stream=opened.opening, accepted=reply.accepted, owner=reply.owner)
@@ -107,9 +113,8 @@ class Placement:
     async def _follow_closed(self) -> None:
         async with aclosing(self._events(EventKind.CLOSED)) as events:
             async for event in events:
-                self._closed.add(event.opening)
+                self._closed.append(event.opening)
                 self._open.pop(event.opening, None)
-                self._locks.pop(event.opening, None)
                 _OPENINGS.set(len(self._open))
 
     async def _follow_leases(self) -> None:
@@ -126,6 +131,7 @@ class Placement:
             await asyncio.gather(*(keep_read(self._bus, opened) for opened in kept))
             for opening in list(self._open):
                 await self._ensure(opening)
+            await self._unread.look(list(self._open.values()))
 
     async def _ensure(self, opening: str) -> None:
         opened = self._open.get(opening)

@@ -10,7 +10,7 @@ import contextlib
 
 from shared import subjects
 from shared.bus import Bus
-from shared.errors import BusTimeout, NoResponders, TransportError
+from shared.errors import BusTimeout, DataError, NoResponders, TransportError
 from shared.messages import Open, OpenReply
 from shared.telemetry import counter
 
@@ -22,12 +22,12 @@ _HOLDER_S = 2.0
 
 async def keep_read(bus: Bus, opened: Open) -> None:
     """See that a kept opening has a reader; if none has room, the next call tries again."""
-    with contextlib.suppress(TransportError):
+    with contextlib.suppress(TransportError, DataError):
         try:
             holder = subjects.reader_ctl(f"open.{opened.opening}")
             await bus.request(holder, opened, OpenReply, timeout=_HOLDER_S)
         except (NoResponders, BusTimeout):
             # A frozen holder is silent; once its lease ends, another may take over.
             reply = await bus.request(subjects.reader_ctl("open"), opened, OpenReply)
-            if reply.accepted:
+            if reply.accepted and not reply.reason:
                 _TAKEN.inc()

@@ -45,7 +45,9 @@ class Service:
     async def run(self, rt: Runtime) -> None:
         """Route until stopped."""
         self._worker = rt.worker
-        placement = Placement(rt.bus, sweep_s=self._settings.sweep_s)
+        placement = Placement(
+            rt.bus, sweep_s=self._settings.sweep_s, unread_close_s=self._settings.unread_close_s
+        )
         self._dispatcher = Dispatcher(rt.bus, placement, job_max_age_s=self._settings.job_max_age_s)
         self._deciding = Deciding(self._settings.decide_s)
         async with placement.running() as placing, watching(rt.bus, every_s=self._settings.watch_s):

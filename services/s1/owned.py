@@ -23,10 +23,11 @@ from services.s1.stream_time import StreamTime
 from shared import metering, subjects
 from shared.bus import Bus, FrameLog, FrameRecord, Lease, Meta, hopped
 from shared.clock import wall
-from shared.errors import DsbError
+from shared.errors import DsbError, TransportError
 from shared.logs import get_logger
 from shared.messages import Credit, Done, Event, EventKind, Open, S1Ask, StreamReport
 from shared.perception import Perceiver
+from shared.retry import persist
 from shared.tasks import end_tasks
 from shared.telemetry import counter
 from shared.video import Frame
@@ -95,9 +96,13 @@ class Owned:
     async def subscribe(self) -> None:
         """Become reachable: questions wait until the watermark is there."""
         self._asks = await self._bus.serve(subjects.s1(self._opening), S1Ask, self._ask)
-        self._closes = await self._bus.listen(
-            subjects.event(self._opening, EventKind.CLOSED), Event, self._on_closed
-        )
+        try:
+            self._closes = await self._bus.listen(
+                subjects.event(self._opening, EventKind.CLOSED), Event, self._on_closed
+            )
+        except BaseException:
+            await self._asks.close()
+            raise
 
     async def stop(self) -> None:
         """Hand the opening back: another worker takes it over at once."""
@@ -105,9 +110,6 @@ class Owned:
 
     async def run(self) -> None:
         """Follow the log until closed, stopped or fenced; releases the lease."""
-        await self._bus.publish_event(
-            Event(opening=self._opening, kind=EventKind.OWNER, by=self._worker, epoch=self.epoch)
-        )
         work = [asyncio.create_task(one) for one in (self._follow(), self._beat(), self._sweep_closed())]
         ends = [asyncio.create_task(one) for one in (self._over.wait(), self._lease.lost.wait())]
         try:
@@ -127,7 +129,9 @@ class Owned:
             await self._answering.finish(wait=self._lease.valid)
             if self._lease.valid:
                 await self._report()
-                await self._lease.release()
+        # Whatever of that failed: renewed for ever, a lease that nobody serves would keep everybody else out.
+        with contextlib.suppress(DsbError):
+            await self._lease.release()
         self._model_thread.submit(self._perceiver.close)  # behind what the model still does for it
         self._log.info("owner_ended", fenced=not self._over.is_set())
 
@@ -156,11 +160,20 @@ class Owned:
 
     async def _sweep_closed(self) -> None:
         """The word that the opening is over may have come while the connection was down."""
-        while not await self._bus.last(subjects.EVENTS, subjects.event(self._opening, EventKind.CLOSED)):
+        while not await self._is_closed():
             await asyncio.sleep(_CLOSED_SWEEP_S)
         self._over.set()
 
+    async def _is_closed(self) -> bool:
+        with contextlib.suppress(TransportError):  # asked again soon
+            closed = subjects.event(self._opening, EventKind.CLOSED)
+            return await self._bus.last(subjects.EVENTS, closed) is not None
+        return False
+
     async def _follow(self) -> None:
+        await self._bus.publish_event(
+            Event(opening=self._opening, kind=EventKind.OWNER, by=self._worker, epoch=self.epoch)
+        )
         await self._standing.load()
         log = FrameLog(self._bus, self._opening, live=self._profile.live)
         start = await self._start_seq(log)
@@ -175,7 +188,8 @@ class Owned:
         """Where the window begins. A capacity log holds little more than that, so it is read whole."""
         if not self._profile.live:
             return None
-        frames = [record for record in await log.index() if record.kind == "frame"]
+        index = await persist(log.index, what="frame log", while_=lambda: self._lease.valid)
+        frames = [record for record in index if record.kind == "frame"]
         return frames[-self._profile.reach].seq if len(frames) > self._profile.reach else None
 
     async def _consume_latest(self, records: Any) -> None:

@@ -7,17 +7,20 @@ never waits for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from services.s1.owned import Owned
 from services.s1.settings import S1Settings
 from shared import subjects
-from shared.bus import Bus, Meta, Subscription, failpoints
+from shared.bus import Bus, Meta, Vacancy, failpoints
+from shared.errors import DsbError
 from shared.logs import get_logger
 from shared.messages import EventKind, Place, PlaceReply
 from shared.perception import warm_up
 from shared.service import Runtime
+from shared.tasks import end_tasks
 from shared.telemetry import gauge
 from shared.vlm import Vlm, load_vlm, probed
 
@@ -38,7 +41,10 @@ class Service:
         self._settings = settings
         self._owned: dict[str, Owned] = {}
         self._ends: set[asyncio.Task[None]] = set()
-        self._places: Subscription | None = None
+        self._vacancy = Vacancy(
+            lambda: self._bus.serve(subjects.S1_PLACE, Place, self._place, queue="s1", concurrency=1),
+            free=lambda: self._free() and not self._rt.stopping.is_set(),
+        )
         self._adopting = asyncio.Lock()
 
     async def run(self, rt: Runtime) -> None:
@@ -49,10 +55,12 @@ class Service:
             self._vlm = await self._load()
             _SLOTS.set(self._settings.slots)
             await self._announce(rt.bus)
-            await self._seek()
+            await self._vacancy.look()
             rt.set_ready(True)
+            keeping = asyncio.create_task(self._vacancy.keep())
             await rt.stopping.wait()
-            await self._rest()
+            await self._vacancy.look()
+            await end_tasks([keeping])
             await asyncio.gather(*(owned.stop() for owned in list(self._owned.values())))
             await asyncio.gather(*self._ends, return_exceptions=True)
 
@@ -80,21 +88,8 @@ class Service:
         dropped = {name: dict(owned.dropped) for name, owned in self._owned.items() if owned.dropped}
         return {"slots": self._settings.slots, "owned": sorted(self._owned), "dropped": dropped}
 
-    async def _seek(self) -> None:
-        """Listen for placements while a slot is free: a full worker is not asked at all."""
-        if (
-            self._places is None
-            and len(self._owned) < self._settings.slots
-            and not self._rt.stopping.is_set()
-        ):
-            self._places = await self._bus.serve(
-                subjects.S1_PLACE, Place, self._place, queue="s1", concurrency=1
-            )
-
-    async def _rest(self) -> None:
-        if self._places is not None:
-            places, self._places = self._places, None
-            await places.close()
+    def _free(self) -> bool:
+        return len(self._owned) < self._settings.slots
 
     async def _place(self, place: Place, meta: Meta) -> PlaceReply:
         opening = place.open.opening
@@ -103,6 +98,8 @@ class Service:
                 return PlaceReply(accepted=False, reason="stopping")
             if opening in self._owned:
                 return PlaceReply(accepted=True, owner=self._rt.worker, epoch=self._owned[opening].epoch)
+            if not self._free():  # received just before the last slot was taken
+                return PlaceReply(accepted=False, reason="full")
             return await self._adopt(place)
 
     async def _adopt(self, place: Place) -> PlaceReply:
@@ -125,17 +122,18 @@ class Service:
             settings=self._settings,
             worker=self._rt.worker,
         )
-        await owned.subscribe()
+        try:
+            await owned.subscribe()
+        except BaseException:
+            with contextlib.suppress(DsbError):
+                await lease.release()
+            raise
         self._owned[opening] = owned
         _OWNED.set(len(self._owned))
         end = asyncio.create_task(self._until_over(opening, owned))
         self._ends.add(end)
         end.add_done_callback(self._ends.discard)
-        if len(self._owned) >= self._settings.slots:
-            # Not from within the handler: closing waits for the handlers that run.
-            rest = asyncio.create_task(self._rest())
-            self._ends.add(rest)
-            rest.add_done_callback(self._ends.discard)
+        self._vacancy.changed()
         return PlaceReply(accepted=True, owner=self._rt.worker, epoch=lease.epoch)
 
     async def _until_over(self, opening: str, owned: Owned) -> None:
@@ -144,4 +142,4 @@ class Service:
         finally:
             self._owned.pop(opening, None)
             _OWNED.set(len(self._owned))
-            await self._seek()
+            self._vacancy.changed()

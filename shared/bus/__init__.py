@@ -11,6 +11,7 @@ from shared.bus.lacking import lacking
 from shared.bus.lease import Lease
 from shared.bus.queue import Job, QueueDepth
 from shared.bus.topology import init_topology
+from shared.bus.vacancy import Vacancy
 
 __all__ = [
     "Bus",
@@ -25,6 +26,7 @@ __all__ = [
     "ServiceInfo",
     "Stored",
     "Subscription",
+    "Vacancy",
     "discover",
     "failpoints",
     "hopped",

@@ -54,13 +54,22 @@ class Subscription:
 
     async def close(self) -> None:
         """Stop taking messages, finish those received. Safe to call twice, but not from its own handler."""
-        with contextlib.suppress(nats.errors.Error, OSError, asyncio.TimeoutError):
+        try:
             await self._sub.drain()  # type: ignore[no-untyped-call]
-        with contextlib.suppress(nats.errors.Error, OSError):
-            # After a drain that failed (no connection) this at least forgets the subscription.
-            await self._sub.unsubscribe()
+        except nats.errors.BadSubscriptionError:
+            pass  # closed before
+        except (TimeoutError, nats.errors.Error, OSError):
+            await _forget(self._sub)
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+
+
+async def _forget(sub: NatsSubscription) -> None:
+    """Drop it without the broker's word, which did not come: else every reconnection would subscribe it again."""
+    # The client marks one whose drain failed as closed, and keeps it; what is marked can't be taken back.
+    sub._closed = False
+    with contextlib.suppress(nats.errors.Error, OSError):
+        await sub.unsubscribe()
 
 
 def trace_headers(trace: str) -> dict[str, str]:
@@ -199,5 +208,9 @@ async def subscribe(
         sub = await conn.nc.subscribe(subject, queue=queue, cb=receive, pending_bytes_limit=0)
     except nats.errors.Error as error:
         raise TransportError(f"can't subscribe to {subject}: {error}") from error
-    await conn.flush()
+    try:
+        await conn.flush()
+    except BaseException:
+        await _forget(sub)
+        raise
     return sub

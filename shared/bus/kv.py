@@ -98,7 +98,11 @@ async def leases(conn: Connection, bucket: str) -> list[LeaseChange]:
     held: dict[str, LeaseInfo] = {}
     try:
         async for stored in feed:
-            info = parse_lease(stored)
+            try:
+                info = parse_lease(stored)
+            except DataError as error:
+                get_logger().error("bad_lease", error=str(error))
+                continue
             if info is not None:
                 held[stored.subject.removeprefix(subject(bucket, ""))] = info
     finally:

@@ -165,6 +165,7 @@ class OpenReply(Message):
     reader: str = ""
     """Who holds the opening."""
     reason: str = ""
+    """Why not; of one that is accepted: `held` when it had a holder already."""
 
 
 class Close(Message):

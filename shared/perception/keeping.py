@@ -82,6 +82,8 @@ class UnitStore:
             held = self._held.get(stream, OrderedDict[int, Unit]())
             for old in [number for number in held if number < index]:
                 del held[old]
+            if not held:
+                self._held.pop(stream, None)
 
     def nbytes(self, stream: str) -> int:
         """Bytes held of a stream."""

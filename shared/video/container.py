@@ -181,16 +181,13 @@ class ContainerSource:
         if self._stream.duration is not None and self.seekable:
             return self._stream.duration * self._time_base
         tag = self._stream.metadata.get("DURATION", "")
-        if tag.count(":") == 2:
+        try:
             hours, minutes, seconds = tag.split(":")
-            # Matroska's tag counts from time 0, not from the first picture.
-            return (
-                int(hours) * 3600
-                + int(minutes) * 60
-                + Fraction(seconds)
-                - (self._start or 0) * self._time_base
-            )
-        return None
+            declared = int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+        except (ValueError, ZeroDivisionError):  # none, or in a form of somebody's own
+            return None
+        # Matroska's tag counts from time 0, not from the first picture.
+        return declared - (self._start or 0) * self._time_base
 
     def _damaged(self, error: Exception) -> VideoError:
         return VideoError(

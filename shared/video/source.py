@@ -117,9 +117,17 @@ def kind_of(uri: str) -> Kind:
     path = local_path(uri)
     if re.fullmatch(r"/dev/video\d+", str(path)):
         return Kind.CAMERA
-    if path.is_dir():
-        return Kind.FOLDER
-    if not path.exists():
+    try:
+        if path.is_dir():
+            return Kind.FOLDER
+        there = path.exists()
+    except OSError as error:
+        # A folder above it that this user may not enter; a name that is too long.
+        raise VideoError(
+            f"video {shown(uri)!r} can't be looked at ({error.strerror}): check the path and its rights as the reader's"
+            " host sees them"
+        ) from error
+    if not there:
         raise VideoError(f"video {shown(uri)!r} does not exist: check the path as the reader's host sees it")
     return Kind.FILE
 

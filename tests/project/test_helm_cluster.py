@@ -244,6 +244,7 @@ def test_a_pod_of_the_bench_that_is_lost_is_followed_by_one_that_goes_on() -> No
         ("services.s1.tolerations[0].efect=NoSchedule", "efect"),
         ("services.s1.envFrom[0].prefix=A_", "envFrom"),
         ("external.natsReplicas=7", "natsReplicas"),
+        ("storage.data.accessModes={ReadWriteOncePod}", "accessModes"),
     ],
 )
 def test_a_value_that_can_not_be_is_refused(values: str, told: str) -> None:

@@ -172,6 +172,8 @@ def test_who_shares_videos_that_one_node_can_mount_runs_on_one_node() -> None:
     assert meant == {"reader", "bench"}
     for case in ("shared", "claims"):
         assert all("affinity" not in pod(case, one) for one in ("reader", "bench"))
+    # What is said of nodes goes beside it.
+    assert set(pod("placed", "reader")["affinity"]) == {"nodeAffinity", "podAffinity"}
 
 
 @pytest.mark.parametrize("case", ALL)

@@ -54,7 +54,8 @@ CASES = {
     "placed": ",".join(
         PLACE.format(one) for one in ("init", "bench", "nats", "qdrant", "services.reader", "services.memory")
     )
-    + f",{AFFINITY},{SPREAD},qdrant.enabled=true,bench.enabled=true,services.s2.podLabels.team=d",
+    + f",{AFFINITY},{AFFINITY.replace('services.s1', 'services.reader')},{SPREAD},qdrant.enabled=true"
+    ",bench.enabled=true,services.s2.podLabels.team=d",
     "digests": f"services.router.digest={DIGEST},services.s1.digest={DIGEST},nats.digest={DIGEST},"
     f"bench.digest={DIGEST},bench.enabled=true,image.pullSecrets[0].name=pull,qdrant.enabled=true",
     "egress": f"{PROVIDER},bench.enabled=true,"

@@ -29,6 +29,7 @@ EVENTS_OF = {
     "reader": {"opened", "started", "dropped", "error", "eos", "lost", "resumed", "report", "closed"},
     "s1": {"owner", "watermark", "dropped", "report"},
     "bench": {"closed"},
+    "router": {"closed"},
 }
 FOLLOWS = {
     "bench": {
@@ -49,7 +50,10 @@ READS = {
         subjects.EVENTS,
         f"KV_{subjects.READER_BUCKET}",
     },
-    "router": {subjects.ANSWERS, subjects.EVENTS, f"KV_{subjects.OWNER_BUCKET}"},
+    "router": {
+        *(subjects.ANSWERS, subjects.EVENTS),
+        *(f"KV_{subjects.OWNER_BUCKET}", f"KV_{subjects.READER_BUCKET}"),
+    },
     "s1": {
         subjects.ANSWERS,
         subjects.EVENTS,

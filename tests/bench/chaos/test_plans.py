@@ -53,7 +53,9 @@ faults:
         ("{kind: cut, target: s2, at: s2.fetched}", "does not strike at a failpoint"),
         ("{kind: kill, target: s1, at: s2.fetched}", "is not in s1"),
         ("{kind: kill, target: s1, after_s: 1, for: 3}", "for is no setting of a plan"),
+        ("{kind: kill, target: s2-1, at: s2.fetched}", "leave the number in 's2-1' out"),
         ("{kind: burn, target: s1, after_s: 1}", "'burn'"),
+        ("{kind: [kill], target: s1, after_s: 1}", "kind"),
         ("{kind: clock-jump, target: nats, after_s: 1}", "can't be done to 'nats'"),
         ("{kind: kill, at: s2.fetched}\n  - {kind: kill, at: s2.fetched}", "one hit would count for"),
     ],
@@ -102,6 +104,7 @@ def test_what_a_backend_refuses_is_not_drawn() -> None:
     ("backend", "fault"),
     [
         (Compose(Path()), {"kind": Kind.CUT, "target": "s2", "after_s": 1, "abrupt": True}),
+        (Compose(Path()), {"kind": Kind.CLOCK_JUMP, "target": "s2-1", "after_s": 1}),
         (Kubernetes(), {"kind": Kind.KILL, "target": "s2-1", "after_s": 1}),
         (Kubernetes(), {"kind": Kind.CUT, "target": "bench", "after_s": 1}),
         (Kubernetes(), {"kind": Kind.DISK_FULL, "target": "nats", "after_s": 1}),

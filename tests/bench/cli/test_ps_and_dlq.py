@@ -69,6 +69,12 @@ def test_letters_are_listed_shown_and_dropped(nats_url: str) -> None:
     assert opening not in RUN.invoke(app, ["dlq", "list", "--nats", nats_url]).stdout
 
 
+def test_a_broker_named_before_the_command_is_not_passed_over() -> None:
+    said = RUN.invoke(app, ["dlq", "--nats", "nats://staging:4222", "drop", "3", "--yes"])
+    assert isinstance(said.exception, ConfigError)
+    assert "dsb dlq drop … --nats nats://staging:4222" in str(said.exception)
+
+
 def test_ps_without_a_service_says_how_to_start_one(nats_url: str) -> None:
     said = RUN.invoke(app, ["ps", "--nats", nats_url, "--wait", "0.1"])
     assert (said.exit_code, "dsb up" in said.stdout) == (1, True)

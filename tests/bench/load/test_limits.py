@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from bench.load import Limit
+from bench.load import Limit, counters
 from bench.load.counters import Counted, drops, troubles
 from bench.load.limits import why_not
 from bench.load.plots import interference_plot, soak_plot, throughput_plot, trials_plot
 from bench.load.sheets import interference_sheet, soak_sheets, throughput_sheet, trials_sheet
+from shared.telemetry import declared
 
 BORNE: dict[str, Any] = {
     "streams": 8,
@@ -61,10 +62,18 @@ def test_drops_are_told_by_who_and_why_and_only_those_of_the_trial() -> None:
 
 
 def test_troubles_are_named_even_when_there_were_none() -> None:
-    lost = Counted("s1", "leases_lost", (("bucket", "dsb_owner"),))
-    found = troubles({}, {lost: 1})
+    taken, lost = (
+        Counted("s1", "lease_changes", (("bucket", "dsb_owner"), ("change", change)))
+        for change in ("taken", "lost")
+    )
+    found = troubles({}, {lost: 1, taken: 8})
     assert found["leases lost"] == 1
     assert found["reconnects"] == 0
+
+
+def test_every_trouble_is_counted_by_a_metric_that_there_is() -> None:
+    names = {name.removeprefix("dsb_").removesuffix("_total") for name in declared()}
+    assert {metric for metric, _ in counters._TROUBLES} <= names
 
 
 def test_trials_are_told_lightest_first_and_a_broken_one_says_why() -> None:

@@ -17,7 +17,7 @@ STEADY = {"slope_mb_h": 0.4, "error_mb_h": 0.25, "within_noise": True, "restarts
 QUIET: dict[str, Any] = {
     # The bench holds what it has heard until the end: it is no service.
     "rss": {"s1-1": STEADY, "router-1": STEADY, "bench": STEADY | {"within_noise": False}},
-    "troubles": {"reconnects": 0},
+    "troubles": {"reconnects": 0, "leases lost": 0},
     "asked": 90,
     "failed": 0,
     "drops": {"s1: slow_model": 71},
@@ -51,7 +51,8 @@ def with_s1(**more: Any) -> dict[str, Any]:
         ),
         ({"interrupted": True}, "interrupted after 1.5 minutes"),
         (with_s1(restarts=2), "s1-1 was started anew 2 times"),
-        ({"troubles": {"reconnects": 3}}, "3 reconnects"),
+        ({"troubles": {"reconnects": 3, "leases lost": 0}}, "3 reconnects"),
+        ({"troubles": {"reconnects": 0, "leases lost": 1}}, "1 leases lost"),
         ({"failed": 1}, "1 of 90 questions failed"),
         ({"drops": {"reader: slow_log": 4, "s1: slow_model": 2}}, "4 frames dropped (reader: slow_log)"),
         ({"drops": {"s1: log_full": 1}}, "1 frames dropped (s1: log_full)"),

@@ -130,6 +130,19 @@ async def test_an_s1_that_does_not_tell_of_itself_in_time_is_asked_again(
         assert found == []
 
 
+async def test_a_stream_that_plays_and_that_nobody_takes_is_no_fault_of_its_source(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def discover(bus: Bus) -> list[ServiceInfo]:
+        return [worker(slots=1)]
+
+    monkeypatch.setattr(adding, "discover", discover)
+    async with reading(nats_url, owned=False) as (bus, _, name):
+        with pytest.raises(Overloaded, match=r"no S1 worker took the stream within 1 s .* does a router run"):
+            await add(bus, "uri", name=name, profile=LIVE, wait_s=1)
+        assert await named(bus, name) == []
+
+
 async def test_an_event_that_can_t_be_read_hides_no_other_stream(nats_url: str) -> None:
     async with reading(nats_url) as (bus, _, name):
         strange = subjects.event(fresh_opening(), EventKind.OPENED)

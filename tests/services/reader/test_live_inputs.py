@@ -138,6 +138,23 @@ async def test_stream_time_of_a_camera_is_the_clock_s(nats_url: str, video: Path
             assert all(record.t <= record.time - started.time + 0.3 for record in records)
 
 
+async def test_a_camera_whose_frames_are_forgotten_counts_on_above_what_an_owner_may_hold(
+    nats_url: str,
+) -> None:
+    async with player(nats_url, live(LAVFI)) as bench:
+        async with reader(nats_url, **QUICK):
+            await grown(bench, 5)
+        before = frames_of(await bench.records())
+        # As the log's age does it when readers, or the camera, were away for long.
+        await bench.bus.purge(subjects.FRAMES_LIVE, subjects.frames(bench.opened.opening, live=True))
+        async with reader(nats_url, **QUICK):
+            await grown(bench, 3)
+            after = frames_of(await bench.records())
+    assert after[0].index > before[-1].index
+    assert after[0].t > before[-1].t
+    assert [frame.index for frame in after] == [after[0].index + n for n in range(len(after))]
+
+
 async def test_a_camera_that_stays_away_is_given_up_in_one_line(nats_url: str, video: Path) -> None:
     with RtspCamera(video, user="me") as camera:
         async with (

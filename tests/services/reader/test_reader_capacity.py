@@ -12,6 +12,7 @@ from PIL import Image
 from reader_kit import direct, frames_of, opening, player, reader, until
 from video_files import encode
 
+from services.reader import decoding
 from shared import subjects
 from shared.bus import init_topology
 from shared.errors import NoResponders
@@ -164,6 +165,21 @@ async def test_a_missing_file_ends_with_its_name_at_the_first_grant(nats_url: st
         (error,) = await bench.events(EventKind.ERROR)
         assert "gone.mp4" in error.text
         assert error.t is None
+
+
+async def test_a_decoder_that_breaks_in_its_own_way_ends_the_stream_in_one_line(
+    nats_url: str, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> None:
+        raise ZeroDivisionError("a rate of nothing")
+
+    monkeypatch.setattr(decoding, "frames", broken)
+    async with reader(nats_url), player(nats_url, opening(video)) as bench:
+        records = await bench.reach(1.0)
+        assert [record.kind for record in records] == ["eos", "watermark"]
+        (error,) = await bench.events(EventKind.ERROR)
+        assert "a rate of nothing" in error.text
+        assert len(await bench.events(EventKind.OPENED)) == 1
 
 
 async def test_a_frame_larger_than_the_broker_takes_ends_the_stream(nats_url: str, tmp_path: Path) -> None:

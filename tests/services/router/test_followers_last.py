@@ -50,7 +50,7 @@ async def placing(
     async with (
         connected(url) as bus,
         placed(bus) as asked,
-        Placement(bus, sweep_s=sweep_s).running() as tasks,
+        Placement(bus, sweep_s=sweep_s, unread_close_s=3600).running() as tasks,
     ):
         yield bus, asked, tasks
 
@@ -96,7 +96,7 @@ async def test_a_broker_that_is_not_ready_is_asked_again(
     async with connected(nats_url) as bus, placed(bus) as asked:
         with monkeypatch.context() as patched:
             patched.setattr(Bus, "follow", fails_once)
-            async with Placement(bus, sweep_s=3600).running():
+            async with Placement(bus, sweep_s=3600, unread_close_s=3600).running():
                 await bus.publish_event(event)
                 await until(lambda: event.opening in asked)
         await bus.publish_event(Event(opening=event.opening, kind=EventKind.CLOSED))

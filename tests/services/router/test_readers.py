@@ -19,16 +19,22 @@ async def test_a_reader_that_takes_a_kept_stream_is_counted_and_one_that_holds_i
 ) -> None:
     opened = Open(opening=fresh_opening(), run="live-x", uri="v.mp4", profile=Profile(), kept=True)
     takeovers, room = growth("dsb_reader_takeovers_total"), False
+    held = False
 
     async def take(asked: Open, meta: Meta) -> OpenReply:
-        return OpenReply(accepted=room or meta.subject != free, reader="r")
+        accepted = room or held or meta.subject != free
+        return OpenReply(accepted=accepted, reader="r", reason="held" if held else "")
 
     free = subjects.reader_ctl("open")
     async with connected(nats_url) as bus:
         anybody = await bus.serve(free, Open, take, queue="reader")
         await keep_read(bus, opened)
         assert takeovers() == 0
-        room = True
+        # Its holder has just died: a reader passes the request on, says who holds it, and takes nothing.
+        held = True
+        await keep_read(bus, opened)
+        assert takeovers() == 0
+        held, room = False, True
         await keep_read(bus, opened)
         assert takeovers() == 1
         holder = await bus.serve(subjects.reader_ctl(f"open.{opened.opening}"), Open, take)

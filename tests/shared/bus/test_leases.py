@@ -101,6 +101,19 @@ async def test_a_dead_holders_lease_expires_and_is_taken_over_the_marker(nats_ur
         assert heir.epoch > dead.epoch
 
 
+async def test_an_entry_that_is_no_lease_hides_no_other(nats_url: str) -> None:
+    key, strange = fresh_opening(), fresh_opening()
+    async with connected(nats_url) as bus:
+        await bus.append(f"$KV.{BUCKET}.{strange}", b"nonsense")
+        lease = _lease(bus, key)
+        assert await lease.take()
+        held = [change.key for change in await bus.leases(BUCKET)]
+        await lease.release()
+        await bus.purge(f"KV_{BUCKET}", f"$KV.{BUCKET}.{strange}")
+    assert key in held
+    assert strange not in held
+
+
 async def test_watchers_see_taking_expiry_and_release(nats_url: str) -> None:
     key = fresh_opening()
     seen: list[LeaseChange] = []

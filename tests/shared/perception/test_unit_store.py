@@ -33,3 +33,11 @@ def test_what_has_left_the_window_for_good_is_forgotten_even_by_number(vlm: Loca
     assert store.nbytes("a") == store.see("b", FRAMES[2:], CacheSpec()).units[0].feats.nbytes
     again = store.see("a", FRAMES[:1], CacheSpec())
     assert (again.fresh, again.reencoded) == ({0}, 0)
+
+
+def test_a_stream_of_which_all_was_forgotten_is_not_in_the_way_of_another(vlm: LocalVlm) -> None:
+    store = UnitStore(vlm, limit=2)
+    store.see("a", FRAMES[:1], CacheSpec())
+    store.drop_before("a", 3)
+    assert store.see("b", FRAMES, CacheSpec()).fresh == {0, 1, 2}
+    assert store.see("b", FRAMES[1:], CacheSpec()).fresh == frozenset()

@@ -87,6 +87,18 @@ def test_a_file_that_vanished_is_refused(tmp_path: Path) -> None:
     _until_broken(tmp_path / "gone.mp4", "does not exist")
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    _until_broken(tmp_path / f"{'v' * 300}.mp4", "can't be looked at")
+
+
+def test_a_duration_in_a_form_of_its_own_costs_no_frame(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.mkv", count=50)
+    odd = tmp_path / "odd.mkv"
+    odd.write_bytes(whole.read_bytes().replace(b"00:00:02.", b"00:00:02,"))
+    assert odd.read_bytes() != whole.read_bytes()
+    assert list(frames(str(odd), SPEC)) == list(frames(str(whole), SPEC))
+
+
 def test_a_camera_that_is_not_there_is_refused() -> None:
     _until_broken("/dev/video87", "can't be opened")
 

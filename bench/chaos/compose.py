@@ -281,7 +281,7 @@ class Compose:
 
 def _scale() -> list[str]:
     """Options of `docker compose up` that leave each service as many containers as it has now."""
-    counts = {name: len(docker("compose", "ps", "-a", "-q", name).split()) for name in SERVICES}
+    counts = {name: len(docker("compose", "ps", "-q", name).split()) for name in SERVICES}
     return [word for name, count in counts.items() if count > 1 for word in ("--scale", f"{name}={count}")]
 
 

@@ -120,24 +120,30 @@ async def _admitted(bus: Bus, opened: Open, wait_s: float) -> None:
     """Return when it plays and is owned; raises what hinders it."""
     owned = asyncio.create_task(_owned(bus, opened.opening))
     started = asyncio.create_task(_started(bus, opened))
+    both = {owned, started}
     try:
-        async with asyncio.timeout(wait_s):
-            await asyncio.gather(owned, started)
-    except TimeoutError:
-        if started.done():
+        done, pending = await asyncio.wait(both, timeout=wait_s, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        if not pending:
+            return
+        if started in done:
             raise Overloaded(
                 f"no S1 worker took the stream within {wait_s:g} s although slots are free: does a router run? Look at"
                 " `dsb ps`"
-            ) from None
+            )
         status = await status_of(bus, opened.opening)
         why = (
             status.text
             if status and status.text
             else f"its reader says: {status.state if status else 'nothing'}"
         )
-        raise VideoError(f"no picture of {shown(opened.uri)!r} within {wait_s:g} s ({why})") from None
+        raise VideoError(f"no picture of {shown(opened.uri)!r} within {wait_s:g} s ({why})")
     finally:
-        await end_tasks((owned, started))
+        await end_tasks(both)
+        for task in both:
+            if not task.cancelled():
+                task.exception()  # of two that failed, one is told
 
 
 async def _started(bus: Bus, opened: Open) -> None:

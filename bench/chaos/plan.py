@@ -84,8 +84,8 @@ class Fault(_Section):
     def _targeted(cls, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("target"):
             return data
-        kind = data.get("kind")
-        only = _TARGETS.get(kind, ()) if isinstance(kind, str) else ()
+        # Compared, not looked up: what stands there need not be hashable.
+        only = next((targets for kind, targets in _TARGETS.items() if kind == data.get("kind")), ())
         where = str(data.get("at") or "").partition(".")[0]
         return {**data, "target": where or (only[0] if len(only) == 1 else "")}
 

@@ -137,6 +137,7 @@ faults:
 def test_faults_in_containers_change_no_record_and_the_stack_is_as_before(compose: Compose) -> None:
     plan = compose.folder / "plan.yaml"
     plan.write_text(PLAN)
+    compose("up", "-d", "--wait", "--wait-timeout", "420", "--scale", "router=2")
     words = ["chaos", str(plan), "--out", str(compose.folder / "chaos"), "--name", "harmed"]
     ended = subprocess.run(
         [sys.executable, "-m", "bench.cli", *words],
@@ -147,6 +148,7 @@ def test_faults_in_containers_change_no_record_and_the_stack_is_as_before(compos
     assert outcome is not None
     assert outcome.sound
     assert outcome.resumed >= 1
+    assert len(compose.containers("router")) == 2
     mounts = docker("inspect", "-f", "{{json .Mounts}}", compose.containers("s2")[0])
     assert "/switches" not in mounts
     assert docker("volume", "ls", "-q", "--filter", "name=chaos-store") == ""

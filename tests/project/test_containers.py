@@ -142,6 +142,31 @@ def test_every_broker_user_has_a_password_of_its_own(tmp_path: Path) -> None:
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
 
 
+def test_passwords_go_beside_what_an_environment_file_holds_and_are_made_once(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    script = tmp_path / "deploy" / "secrets.sh"
+    script.write_text((ROOT / "deploy/secrets.sh").read_text())
+    (tmp_path / ".env").write_text("S1_MODEL=mine\n")
+    subprocess.run(["bash", str(script)], check=True, capture_output=True)
+    made = (tmp_path / ".env").read_text()
+    assert made.startswith("S1_MODEL=mine\n")
+    assert made.count("NATS_PW_") == len(USERS)
+    again = subprocess.run(["bash", str(script)], check=True, capture_output=True, text=True)
+    assert "has passwords already" in again.stderr
+    assert (tmp_path / ".env").read_text() == made
+
+
+def test_certificates_that_are_not_there_are_told_apart_from_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    script = tmp_path / "deploy" / "secrets.sh"
+    script.write_text((ROOT / "deploy/secrets.sh").read_text())
+    # As Docker leaves it where a container was to see files that nobody had made.
+    (tmp_path / "deploy/nats/secrets/tls/ca.pem").mkdir(parents=True)
+    ended = subprocess.run(["bash", str(script), "--tls"], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "holds no certificates" in ended.stderr
+
+
 def test_the_second_file_swaps_qdrant_and_changes_nothing_but_memory() -> None:
     edge = compose("docker-compose.edge.yml")["services"]
     assert set(edge) == {"qdrant", "memory"}

@@ -40,8 +40,13 @@ FROM base AS with-models
 ARG TORCH_INDEX=
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
     pip install -q ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --find-links /wheels -c constraints.txt torch
+# Extras of the project that some models want: "providers quant structured".
+ARG MODEL_EXTRAS=
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \
-    python deploy/requirements.py vlm | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
+    python deploy/requirements.py vlm $MODEL_EXTRAS | pip install -q --find-links /wheels -c constraints.txt -r /dev/stdin
+# Who loads a large model is not ready for long, and has not failed.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30m --start-interval=1s --retries=6 \
+    CMD ["python", "-m", "shared.health"]
 
 FROM with-models AS with-memory
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,from=wheels,target=/wheels \

@@ -11,6 +11,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "DataError",
+    "DeviceLost",
     "DsbError",
     "LeaseLost",
     "ModelError",
@@ -46,6 +47,10 @@ class ModelError(DsbError):
 
 class OutOfMemory(ModelError):
     """A model found no room for what it was asked; with fewer frames it might."""
+
+
+class DeviceLost(DsbError):
+    """A model's device is of no more use to this process, whatever is asked of it; a fresh one may find it well."""
 
 
 class StoreError(DsbError):

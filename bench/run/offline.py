@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.run.plan import Play
-from shared.errors import DsbError
+from shared.errors import DeviceLost, DsbError
 from shared.memory import Memory
 from shared.messages import (
     Answer,
@@ -179,6 +179,8 @@ class Offline:
             if isinstance(past, DsbError):
                 raise past
             draft = self._answer(question, path, past, spoke=spoke)
+        except DeviceLost:
+            raise  # so would every further question be
         except DsbError as failure:
             error = str(failure)
         took = time.perf_counter() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -12,12 +13,15 @@ from typing import NamedTuple
 from bench.streams.known import Known, status_of
 from shared import subjects, tracing
 from shared.bus import Bus
-from shared.errors import BusTimeout, DataError, NoResponders, Overloaded
+from shared.errors import BusTimeout, DataError, NoResponders, Overloaded, TransportError
 from shared.messages import Answer, Ask, AskReply, Form, Option, Question, question_key
+from shared.tasks import end_tasks
 
 __all__ = ["Reply", "ask"]
 
 _AGAIN_S = 2.0
+_REMIND_S = 5.0
+"""Of no answer: then the question is sent again, since whoever took it may have given it up."""
 
 
 class Reply(NamedTuple):
@@ -51,9 +55,11 @@ async def ask(
     root = tracing.root("question")
     message = Ask(question=question, route=route, open=stream.opened, trace=root.trace)
     asked, deadline = time.monotonic(), time.monotonic() + wait_s
+    reminding: asyncio.Task[None] | None = None
     try:
         async with aclosing(_answers(bus, question)) as answers:
             waiting = set((await _send(bus, message, deadline)).paths)
+            reminding = asyncio.create_task(_remind(bus, message, deadline))
             while waiting:
                 try:
                     answer = await asyncio.wait_for(anext(answers), deadline - time.monotonic())
@@ -65,6 +71,7 @@ async def ask(
                 waiting.discard(answer.path)
                 yield Reply(answer, time.monotonic() - asked)
     finally:
+        await end_tasks([reminding] if reminding else [])
         root.end()
 
 
@@ -73,6 +80,13 @@ async def _answers(bus: Bus, question: Question) -> AsyncGenerator[Answer, None]
     async with aclosing(bus.follow(subjects.ANSWERS, subject)) as stored:
         async for message in stored:
             yield Answer.from_bytes(message.body)
+
+
+async def _remind(bus: Bus, message: Ask, deadline: float) -> None:
+    while True:
+        await asyncio.sleep(_REMIND_S)
+        with contextlib.suppress(TransportError):  # it was accepted once
+            await _send(bus, message, deadline)
 
 
 async def _send(bus: Bus, message: Ask, deadline: float) -> AskReply:

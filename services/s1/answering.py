@@ -87,6 +87,9 @@ class Answering:
         except DsbError as error:
             # The bench asks again until there is a final: nothing is lost by giving up here.
             self._log.warning("answer_failed", question=ask.question.key, error=str(error))
+        except Exception:  # noqa: BLE001 - logged, and counted
+            # Asked again it counts as one more attempt, so that it ends in an error.
+            self._log.exception("answer_broke", question=ask.question.key)
 
     async def _answer_once(self, ask: S1Ask, taken: float) -> None:
         question = ask.question

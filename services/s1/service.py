@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from services.s1.owned import Owned
@@ -23,6 +22,7 @@ from shared.service import Runtime
 from shared.tasks import end_tasks
 from shared.telemetry import gauge
 from shared.vlm import Vlm, load_vlm, probed
+from shared.vlm.threads import ModelThreads
 
 __all__ = ["Service", "Settings"]
 
@@ -51,7 +51,7 @@ class Service:
         """Own and answer until stopped; then hand every opening back at once."""
         self._rt, self._bus = rt, rt.bus
         # Loading and warming up come before any lease: neither can starve its renewal then.
-        with ThreadPoolExecutor(1, "model") as self._model_thread:
+        with ModelThreads(1, "model") as self._model_thread:
             self._vlm = await self._load()
             _SLOTS.set(self._settings.slots)
             await self._announce(rt.bus)

@@ -1,6 +1,6 @@
 """One tick of a standing question: answered here on S1's path, queued as a short job on S2's.
 
-A tick that has killed `max_attempts` owners becomes a dead letter and an error answer.
+A tick that has stopped its owner `max_attempts` times becomes a dead letter and an error answer.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Course:
     taken_over: bool
     """Whether a predecessor may have answered the tick that comes next."""
     attempts: int
-    """How many owners have taken the next tick up, this one included."""
+    """How often the next tick has been taken up, by this owner and those before it."""
     queued: int | None
     """S2's tick that was queued last, until its answer is known."""
 
@@ -108,7 +108,7 @@ class S1Look:
 
     async def _give_up(self, course: Course, question: Question, tick: int) -> None:
         reason = (
-            f"tick {tick} killed {course.attempts - 1} owners, the limit is {self._max_attempts}: "
+            f"tick {tick} stopped its owner {course.attempts - 1} times, the limit is {self._max_attempts}: "
             f"its text is in {subjects.DLQ}"
         )
         # The letter first: a successor that finds the error stored writes none.

@@ -7,7 +7,6 @@ answer is stored; whoever gets the job again finds the answer there.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -22,6 +21,7 @@ from shared.tasks import end_tasks
 from shared.telemetry import gauge
 from shared.vlm import Vlm, load_vlm, probed
 from shared.vlm.providers import PROVIDERS
+from shared.vlm.threads import ModelThreads
 
 __all__ = ["Service", "Settings"]
 
@@ -42,7 +42,7 @@ class Service:
 
     async def run(self, rt: Runtime) -> None:
         """Work until stopped; then finish the jobs in hand."""
-        with ThreadPoolExecutor(self._threads(), "model") as model_thread:
+        with ModelThreads(self._threads(), "model") as model_thread:
             vlm = await asyncio.get_running_loop().run_in_executor(model_thread, self._load)
             work = Work(
                 rt.bus,

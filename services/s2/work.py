@@ -23,6 +23,7 @@ from shared.subjects import DLQ
 
 __all__ = ["Work"]
 
+_AGAIN_S = 1.0
 _SHOWN_BYTES = 1024
 """Of a job that can't be read, in its dead letter."""
 
@@ -58,6 +59,10 @@ class Work:
                     await self._do(job, job.body)
         except TransportError as error:
             log.warning("job_interrupted", error=str(error))
+        except Exception:
+            # Delivered again it counts as one more attempt, so that it ends in an error.
+            log.exception("job_broke")
+            await job.nak(_AGAIN_S)
 
     async def _do(self, job: Job, body: S2Job) -> None:
         taken, question = time.perf_counter(), body.question

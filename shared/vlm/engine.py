@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from shared.errors import ModelError, OutOfMemory
+from shared.errors import DeviceLost, ModelError, OutOfMemory
 from shared.telemetry import counter
 from shared.vlm import prompt as wording
 from shared.vlm.adapter import FamilyAdapter
@@ -241,7 +241,10 @@ class LocalVlm:
         except (RuntimeError, ValueError, MemoryError) as error:
             if not out_of_memory(error):
                 reason = " ".join(str(error).split())[:300]
-                raise ModelError(f"model {self.name!r} failed at {doing}: {reason}") from error
+                what = f"model {self.name!r} failed at {doing}: {reason}"
+                if isinstance(error, torch.AcceleratorError):
+                    raise DeviceLost(f"{what}: its device is lost to this process: start it again") from error
+                raise ModelError(what) from error
             self.prefixes.clear()  # they can be computed again
             raise OutOfMemory(
                 f"model {self.name!r} failed at {doing}: out of memory: use a smaller window, dtype or model"

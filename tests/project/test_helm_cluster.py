@@ -100,6 +100,8 @@ def test_s1_is_scaled_on_the_open_and_the_refused_streams_of_its_own_release() -
     assert opened["ignoreNullValues"] == "false"
     assert {"dsb_s1_slots", "dsb_s1_owned", "dsb_placements_total"} == {name for name, _ in names}
     assert 'outcome="full"' in refused["query"]
+    # A worker's worth of streams above what there is, so that it is above the tenth that Kubernetes tolerates.
+    assert re.search(r"\(count\(dsb_s1_slots\{[^}]*\} > 0\) \+ 1\) \* 6\s", refused["query"])
 
 
 def test_s2_is_scaled_by_the_broker_that_has_its_jobs() -> None:
@@ -231,6 +233,7 @@ def test_a_pod_of_the_bench_that_is_lost_is_followed_by_one_that_goes_on() -> No
         ("storage.data.size=lots", "size"),
         ("services.s2.gracePeriodSeconds=90", "may wait 100 s for a memory that is away"),
         ("services.s1.env.DSB_CAPACITY_MEMORY_S=150", "services.s1.gracePeriodSeconds is 150"),
+        ("services.s2.env.DSB_MODEL__BACKEND=openai", "a provider's answer may take 420 s"),
         ("bench.enabled=true,storage.data.enabled=false", "give storage.data a claim"),
         (
             "autoscaling.enabled=true,nats.enabled=false,external.natsUrl=nats://a:4222",

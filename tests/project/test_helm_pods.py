@@ -7,7 +7,21 @@ import json
 import re
 
 import pytest
-from helm_kit import ALL, DIGEST, ROOT, chosen, env_of, needs_helm, objects, of_kind, pod, pods, run, validate
+from helm_kit import (
+    ALL,
+    CASES,
+    DIGEST,
+    ROOT,
+    chosen,
+    env_of,
+    needs_helm,
+    objects,
+    of_kind,
+    pod,
+    pods,
+    run,
+    validate,
+)
 from pydantic import BaseModel
 
 from bench.chaos.switches import environment
@@ -107,6 +121,17 @@ def test_streams_and_notes_have_as_many_copies_as_the_clusters_outside() -> None
     assert env_of(pod("default", "init"))["DSB_STREAM_REPLICAS"] == "1"
 
 
+def test_another_pod_that_makes_the_topology_is_another_job_also_where_no_revision_is_known() -> None:
+    def job(*values: str) -> str:
+        (found,) = (one for one in objects(*values) if one["kind"] == "Job")
+        assert len(found["metadata"]["name"]) <= 63
+        name: str = found["metadata"]["name"]
+        return name
+
+    assert job() == job()
+    assert len({job(), job("image.tag=next"), job("init.nodeSelector.pool=a")}) == 3
+
+
 def test_the_broker_is_given_every_variable_that_its_configuration_reads() -> None:
     for case, file in (("default", "nats.conf"), ("nkeys", "nats-nkeys.conf")):
         text = "".join((ROOT / "deploy/nats" / name).read_text() for name in ("server.conf", file))
@@ -170,8 +195,11 @@ def test_who_shares_videos_that_one_node_can_mount_runs_on_one_node() -> None:
         if chosen(term["labelSelector"], held)
     }
     assert meant == {"reader", "bench"}
-    for case in ("shared", "claims"):
-        assert all("affinity" not in pod(case, one) for one in ("reader", "bench"))
+    assert all("affinity" not in pod("shared", one) for one in ("reader", "bench"))
+    # What a claim that is there can do, its accessModes say, as of one that is made.
+    assert all("podAffinity" in pod("claims", one)["affinity"] for one in ("reader", "bench"))
+    said = objects(f"{CASES['claims']},storage.data.accessModes[0]=ReadWriteMany")
+    assert not any("podAffinity" in str(one) for one in said)
     # What is said of nodes goes beside it.
     assert set(pod("placed", "reader")["affinity"]) == {"nodeAffinity", "podAffinity"}
 

@@ -69,11 +69,14 @@ def test_the_dashboard_asks_for_metrics_there_are_and_by_their_own_labels(code: 
         found = re.findall(r"\bdsb_\w+", expression)
         assert found, expression
         assert set(found) <= set(there), expression
-        labels = {label for name in found for label in there[name].labels} | {"le", "job", "instance"}
+        labels = {label for name in found for label in there[name].labels}
+        labels |= {"le", "job", "instance", "namespace"}
         named = {label.strip() for by in re.findall(r"by \(([^)]*)\)", expression) for label in by.split(",")}
         named |= set(re.findall(r"(\w+)\s*(?:=~|!~|=|!=)\s*\"", expression))
         assert named <= labels, expression
         assert expression.count("(") == expression.count(")")
+        # Two releases that one Prometheus gathers are not added up unless somebody wants that.
+        assert expression.count('{namespace=~"$namespace"') == len(found), expression
 
 
 def test_every_metric_is_on_the_dashboard(code: dict[str, Declared]) -> None:

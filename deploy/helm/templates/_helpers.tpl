@@ -176,7 +176,7 @@ anywhere, the others beside it. Empty otherwise.
 */}}
 {{- define "dsb.besideVideos" -}}
 {{- $of := .Values.storage.data -}}
-{{- if and $of.enabled (not $of.existingClaim) (not (has "ReadWriteMany" $of.accessModes)) -}}
+{{- if and (or $of.enabled $of.existingClaim) (not (has "ReadWriteMany" $of.accessModes)) -}}
 podAffinity:
   requiredDuringSchedulingIgnoredDuringExecution:
     - topologyKey: kubernetes.io/hostname

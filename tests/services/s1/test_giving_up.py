@@ -1,4 +1,4 @@
-"""A question that S1 answers no more: its letter, its error, and an owner that dies between the two."""
+"""A question S1 answers no more: its letter, its error, an owner that dies between them, and a tick that breaks it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from bus_kit import connected, fresh_opening, question
 from bench.run.letters import dead_letters
 from services.s1.answering import Answering
 from services.s1.settings import S1Settings
+from services.s1.standing import StandingQuestions
+from services.s1.stream_time import StreamTime
 from services.s1.ticks import Course, S1Look
 from shared import subjects
 from shared.bus import Bus
@@ -82,3 +84,30 @@ async def test_who_dies_between_letter_and_error_leaves_both_to_the_next(
         answer = await bus.answer_of(opening, "k", Path.S1, n)
     assert answer is not None
     assert answer.status is Status.ERROR
+
+
+async def test_a_tick_that_breaks_the_owners_own_code_ends_in_a_letter_and_an_error_too(
+    nats_url: str,
+) -> None:
+    def breaks(*args: Any, **more: Any) -> None:
+        looked.append(args)
+        raise IndexError("nobody foresaw this")
+
+    looked: list[Any] = []
+    perceiver: Any = SimpleNamespace(answer=breaks)
+    ask = asked(fresh_opening(), Standing(kind="state", until_s=9.0))
+    opened = Open(opening=ask.question.opening, run="r", uri="v.mp4", profile=Profile())
+    time, settings = StreamTime(), S1Settings(max_attempts=2)
+    async with connected(nats_url) as bus:
+        with ThreadPoolExecutor(1) as thread:
+            common: Any = {"vlm": VLM, "model_thread": thread, "settings": settings, "worker": "w"}
+            standing = StandingQuestions(bus, opened, LEASE, perceiver, time, **common)
+            await standing.take(ask)
+            await time.reach(ask.question.t_ask)
+            async with asyncio.timeout(20):
+                while (answer := await bus.answer_of(opened.opening, "k", Path.S1, "0")) is None:
+                    await asyncio.sleep(0.05)
+            await standing.finish()
+        assert await letters(bus, ask) == [("k", 0)]
+    assert answer.status is Status.ERROR
+    assert len(looked) == 2

@@ -1,4 +1,4 @@
-"""A job that S2 does no more: its letter, its error, and a worker that dies between the two."""
+"""A job S2 does no more: its letter, its error, a worker that dies between the two, and a job that breaks it."""
 
 from __future__ import annotations
 
@@ -73,6 +73,22 @@ async def test_who_dies_between_letter_and_error_leaves_both_to_the_next(
         assert answer is not None
         assert answer.status is Status.ERROR
         assert await bus.count(subjects.S2_JOBS) == 0
+
+
+async def test_a_job_that_breaks_the_workers_own_code_comes_again_at_once_and_ends_in_a_letter_and_an_error(
+    broker: Broker,
+) -> None:
+    await init_topology(BusSettings(nats_url=broker.url))
+    async with connected(broker.url) as bus:
+        await bus.enqueue(job(opening := fresh_opening()))
+        await work_on(bus, await delivered(bus))  # there is no evidence to ask: an AttributeError
+        assert await letters(bus) == []
+        await work_on(bus, await delivered(bus))
+        [letter] = await letters(bus)
+        answer = await bus.answer_of(opening, "k", Path.S2)
+    assert (letter.opening, letter.key) == (opening, "k")
+    assert answer is not None
+    assert answer.status is Status.ERROR
 
 
 async def test_the_letter_of_a_job_that_nobody_can_read_shows_where_it_was_sent_and_its_beginning(

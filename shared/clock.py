@@ -1,7 +1,7 @@
-"""The wall clock, as services read it: unix seconds.
+"""The clocks of a process: the wall's, in unix seconds, and one that nobody can set.
 
-Where `DSB_CLOCK_FILE` names a file, the seconds in it are added: a fault harness lets the clock of one process jump
-so. Intervals are never measured by this clock, but by `time.monotonic`.
+Where `DSB_CLOCK_FILE` names a file, the seconds in it are added to the wall's: a fault harness lets the clock of one
+process jump so. Intervals are never measured by it, but by `time.monotonic`, or by `elapsed` where sleep counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ import os
 import time
 from pathlib import Path
 
-__all__ = ["wall"]
+__all__ = ["elapsed", "wall"]
+
+# Suspended machines must count their sleep; elsewhere than on Linux this clock is the best there is.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds since some moment before this process began; goes on while the machine sleeps, and never jumps."""
+    return time.clock_gettime(_CLOCK)
 
 
 def wall() -> float:

@@ -25,6 +25,7 @@ _DECODE_S = counter(
     "reader_decode_seconds_total", "Seconds of thread time spent on decoding and encoding frames"
 )
 _TURN_S = 0.05
+_HUNG_S = 30.0
 
 
 class Resume(NamedTuple):
@@ -53,7 +54,7 @@ class Frames(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop decoding; returns when no thread works on this source any more."""
+        """Stop decoding; returns when no thread works on this source any more, or one hangs at it."""
         ...
 
 
@@ -115,7 +116,10 @@ class PooledFrames:
         """See `Frames`."""
         self._stopped = True
         if self._turn is not None:
-            await asyncio.wait([self._turn])
+            await asyncio.wait([self._turn], timeout=_HUNG_S)
+            if not self._turn.done():
+                get_logger().error("decoder_hangs", uri=shown(self._uri))
+                return  # what it holds goes with the process
         if self._stream is not None:
             stream, self._stream = self._stream, None
             await asyncio.get_running_loop().run_in_executor(self._pool, stream.close)

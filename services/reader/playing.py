@@ -197,8 +197,6 @@ class Playing:
         for subscription in self._subscriptions:
             with contextlib.suppress(DsbError):
                 await subscription.close()
-        if self._frames is not None:
-            await self._frames.close()
         ours = self._lease.valid
         with contextlib.suppress(DsbError):
             if ours:
@@ -210,6 +208,9 @@ class Playing:
                 await self._bus.purge(subjects.FRAMES_CAP, subjects.frames(self._opening, live=False))
         with contextlib.suppress(DsbError):
             await self._lease.release()
+        # Last: a decoder that hangs, on a disk that is away, must not keep the stream from another reader.
+        if self._frames is not None:
+            await self._frames.close()
         self._log.info("reader_let_go", why=why)
 
     async def _on_open(self, opened: Open, meta: Meta) -> OpenReply:

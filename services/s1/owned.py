@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from contextlib import aclosing
 from typing import Any
@@ -23,7 +22,7 @@ from services.s1.stream_time import StreamTime
 from shared import metering, subjects
 from shared.bus import Bus, FrameLog, FrameRecord, Lease, Meta, hopped
 from shared.clock import wall
-from shared.errors import DsbError, TransportError
+from shared.errors import DsbError, ModelError, TransportError, VideoError
 from shared.logs import get_logger
 from shared.messages import Credit, Done, Event, EventKind, Open, S1Ask, StreamReport
 from shared.perception import Perceiver
@@ -43,7 +42,7 @@ class Owned:
     """The state and the tasks of one owned opening."""
 
     epoch: int
-    dropped: Mapping[str, int]
+    dropped: dict[str, int]
     """Frames that gave way, by reason (live mode)."""
 
     def __init__(
@@ -210,9 +209,10 @@ class Owned:
         if record.kind == "frame":
             frame = Frame(record.index, record.t, record.jpeg)
             hopped(subjects.frames(self._opening, live=self._profile.live), wall() - record.time)
-            await self._notes.write(await self._staged("perceive", self._perceiver.push, frame))
-            _FRAMES.inc()
-            self._consumed, self._encoded = record.index, self._encoded + 1
+            if await self._perceive(frame):
+                _FRAMES.inc()
+                self._encoded += 1
+            self._consumed = record.index
             if self._profile.live:
                 await self._time.reach(record.t)
             if self._consumed - self._told >= max(1, self._profile.credit // 4):
@@ -233,6 +233,18 @@ class Owned:
                     epoch=self.epoch,
                 )
             )
+
+    async def _perceive(self, frame: Frame) -> bool:
+        """Whether the frame was taken. Another owner would fail at it too: it is passed over, and questions say so."""
+        try:
+            notes = await self._staged("perceive", self._perceiver.push, frame)
+        except (ModelError, VideoError) as error:
+            self._log.warning("frame_failed", index=frame.index, t=frame.t, error=str(error))
+            self.dropped["failed"] = self.dropped.get("failed", 0) + 1
+            metering.dropped("s1", "failed", 1)
+            return False
+        await self._notes.write(notes)
+        return True
 
     async def _model(self, call: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._model_thread, call, *args)

@@ -28,10 +28,10 @@ class Bus:
     connection: Connection
     """For the modules of this package only."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, on_closed: Callable[[], None] | None = None) -> None:
         self.connection = connection
         self.name = connection.name
-        self._keeper = Keeper(connection.settings, connection.name)
+        self._keeper = Keeper(connection.settings, connection.name, on_closed=on_closed)
 
     @classmethod
     async def connect(
@@ -39,11 +39,12 @@ class Bus:
     ) -> Bus:
         """Connect, and reconnect for ever after; raises `TransportError` when no broker answers at first.
 
-        `on_closed` is called when the broker closed the connection for good: the process should end then.
+        `on_closed` is called, in the connection's own thread, when the broker closed this connection or that of the
+        leases for good: the process should end then.
         """
         connection = Connection(settings, name=name, on_closed=on_closed)
         await connection.open()
-        return cls(connection)
+        return cls(connection, on_closed=on_closed)
 
     @property
     def connected(self) -> bool:

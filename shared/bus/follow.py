@@ -99,6 +99,7 @@ class _Feed:
             await self.close()
             raise
         self.pending = int(answer.get("num_pending", 0))
+        self._heard = time.monotonic()  # from here on a broker that says nothing is silent
 
     async def close(self) -> None:
         """Forget the subscription; the broker removes the consumer by itself."""

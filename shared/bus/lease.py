@@ -12,12 +12,12 @@ import asyncio
 import contextlib
 import secrets
 import threading
-import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from shared.bus import jetstream, kv
 from shared.bus.connection import Connection
+from shared.clock import elapsed
 from shared.errors import Conflict, LeaseLost, TransportError
 from shared.logs import get_logger
 from shared.settings import BusSettings
@@ -33,19 +33,14 @@ _RETRY_S = 0.2
 
 T = TypeVar("T")
 
-# Suspended machines must count their sleep; elsewhere than on Linux this clock is the best there is.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def _now() -> float:
-    return time.clock_gettime(_CLOCK)
-
 
 class Keeper:
     """The thread that takes, renews and releases the leases of a process; starts with the first one."""
 
-    def __init__(self, settings: BusSettings, name: str) -> None:
-        self._settings, self._name = settings, f"{name}-lease"
+    def __init__(
+        self, settings: BusSettings, name: str, *, on_closed: Callable[[], None] | None = None
+    ) -> None:
+        self._settings, self._name, self._on_closed = settings, f"{name}-lease", on_closed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._starting = asyncio.Lock()
@@ -75,7 +70,9 @@ class Keeper:
         self._loop = loop
 
     async def _connect(self) -> None:
-        self.conn = Connection(self._settings, name=self._name, failpoints_on=False)
+        self.conn = Connection(
+            self._settings, name=self._name, on_closed=self._on_closed, failpoints_on=False
+        )
         await self.conn.open()
 
     async def stop(self) -> None:
@@ -127,7 +124,7 @@ class Lease:
     @property
     def valid(self) -> bool:
         """Whether the lease is surely held: no renewal was refused, the last one is younger than the TTL."""
-        return self._held and _now() - self._renewed < self._ttl
+        return self._held and elapsed() - self._renewed < self._ttl
 
     def require(self) -> None:
         """Raise `LeaseLost` unless valid."""
@@ -157,13 +154,13 @@ class Lease:
         stored = await jetstream.last(self._keeper.conn, self._stream, self._subject)
         if stored is not None and kv.parse_lease(stored) is not None:
             return False
-        began = _now()
+        began = elapsed()
         try:
             # An expiry marker is no absence: the entry goes over it.
             revision = await self._write(0, stored.seq if stored else 0, timeout=self._ttl / 2)
         except Conflict:
             return False
-        if _now() - began >= self._ttl:
+        if elapsed() - began >= self._ttl:
             return False
         self._epoch = self._revision = revision
         self._renewed, self._held = began, True
@@ -195,7 +192,7 @@ class Lease:
                 return
             try:
                 # No longer than our own clock says that it can still be ours.
-                async with asyncio.timeout(self._ttl - (_now() - self._renewed)):
+                async with asyncio.timeout(self._ttl - (elapsed() - self._renewed)):
                     await self._renew_once()
             except Conflict as error:
                 self._lose(str(error))
@@ -207,7 +204,7 @@ class Lease:
     async def _renew_once(self) -> None:
         """Write until it is certain; raises `Conflict` when the key went to somebody else."""
         while True:
-            began = _now()
+            began = elapsed()
             try:
                 self._revision = await self._write(self._epoch, self._revision, timeout=self._ttl / 4)
                 self._renewed = began

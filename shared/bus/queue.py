@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from shared import subjects, tracing
 from shared.bus import core, failpoints, guard, jetstream
 from shared.bus.connection import Connection
-from shared.clock import wall
+from shared.clock import elapsed
 from shared.errors import DataError, Overloaded, TransportError
 from shared.logs import get_logger
 from shared.messages import S2Job
@@ -38,6 +38,9 @@ _PULL_S = 2.0
 _SLOT_POLL_S = 0.02
 _ACK_TRIES_S = 10.0
 _CLOCK_S = 60.0
+_NOTHING_NOW = {"404", "408"}
+"""Status of a pull that found no job in its time."""
+_REFUSED_S = 0.5
 
 
 async def enqueue(conn: Connection, job: S2Job, *, trace: str) -> bool:
@@ -93,7 +96,7 @@ class Job:
     age_s: float
     """Wall-clock seconds between its storing and its delivery, by the broker's clock."""
 
-    def __init__(self, conn: Connection, msg: Msg, *, broker_ahead_s: float) -> None:
+    def __init__(self, conn: Connection, msg: Msg, *, broker_time: float) -> None:
         self._conn, self._msg = conn, msg
         self.body, self.data, self.error = None, msg.data, ""
         if why := guard.relayed(msg.headers):
@@ -102,7 +105,7 @@ class Job:
             self._read()
         about = msg.metadata
         self.delivered = about.num_delivered
-        self.age_s = max(0.0, wall() + broker_ahead_s - about.timestamp.timestamp())
+        self.age_s = max(0.0, broker_time - about.timestamp.timestamp())
         self.subject, self.trace = msg.subject, (msg.headers or {}).get(core.TRACE, "")
 
     def _read(self) -> None:
@@ -176,6 +179,8 @@ class _Puller:
         self._asked: tuple[int, float] = (-1, 0.0)
         self._clock_read = -_CLOCK_S
         self._broker_ahead_s = 0.0
+        """Of this process's `elapsed`: a wall clock that is set meanwhile would make every job old, or new."""
+        self._told = ""
 
     async def open(self) -> None:
         await self._read_clock()
@@ -192,7 +197,7 @@ class _Puller:
         while not self._queue.empty():
             msg = self._queue.get_nowait()
             if msg.reply and "Status" not in (msg.headers or {}):
-                await Job(self._conn, msg, broker_ahead_s=0.0).nak()
+                await Job(self._conn, msg, broker_time=0.0).nak()
 
     async def next(self) -> Job:
         """Wait for a free slot, then for a job."""
@@ -207,7 +212,9 @@ class _Puller:
             if msg is not None:
                 self._asked = (-1, 0.0)
                 if "Status" not in (msg.headers or {}):
-                    return Job(self._conn, msg, broker_ahead_s=self._broker_ahead_s)
+                    self._told = ""
+                    return Job(self._conn, msg, broker_time=elapsed() + self._broker_ahead_s)
+                await self._refused(msg)
 
     def _pull_is_open(self) -> bool:
         generation, until = self._asked
@@ -225,6 +232,17 @@ class _Puller:
             get_logger().warning("pull_waits", error=str(error))
             await asyncio.sleep(0.5)
 
+    async def _refused(self, msg: Msg) -> None:
+        """A consumer that is missing, or has too many who wait, says so at once: it is not asked again at once."""
+        headers = msg.headers or {}
+        if headers["Status"] in _NOTHING_NOW:
+            return
+        why = f"{headers['Status']} {headers.get('Description', 'no consumer')}"
+        if why != self._told:
+            get_logger().warning("pull_refused", reason=why)
+            self._told = why
+        await asyncio.sleep(_REFUSED_S)
+
     async def _message(self) -> Msg | None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.5):
@@ -233,12 +251,12 @@ class _Puller:
 
     async def _read_clock(self) -> None:
         """How far the broker's clock is ahead of ours: its word about the consumer carries its time."""
-        sent = wall()
+        sent = elapsed()
         answer = await self._conn.api(f"CONSUMER.INFO.{subjects.S2_JOBS}.{CONSUMER}")
         if "error" in answer:
             raise jetstream.failure(f"consumer {CONSUMER}", answer["error"])
         if "ts" in answer:
-            self._broker_ahead_s = jetstream.parse_time(answer["ts"]) - (sent + wall()) / 2
+            self._broker_ahead_s = jetstream.parse_time(answer["ts"]) - (sent + elapsed()) / 2
         self._clock_read = time.monotonic()
 
 

@@ -6,6 +6,7 @@ would go on in clear when a broker (or somebody before it) says that it needs no
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ class SecureClient(Client):
     """A NATS client that logs in over TLS alone once `tls_only` is set."""
 
     tls_only: bool = False
+
+    async def _process_pong(self) -> None:
+        # A flush that ran out of time left its future behind, cancelled: set, it would end the loop that reads.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     def _connect_command(self) -> bytes:
         if self.tls_only and not self._server_info.get("tls_required"):

@@ -79,6 +79,8 @@ def streams(settings: BusSettings) -> list[dict[str, Any]]:
             subjects.S2_JOBS,
             subjects.S2_JOB_ALL,
             retention="workqueue",
+            # The bench asks again until it has an answer: within this time that never makes a second job of a long one.
+            window_s=900,
             discard="new",
             max_msgs=settings.jobs_max,
         ),

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from shared.errors import ModelError, VideoError
+from shared.logs import get_logger
 from shared.messages import Note, NoteKind, NoteSpec
 from shared.vlm import PromptParts, Unit, Vlm
 from shared.vlm.prompt import DESCRIBE
@@ -53,7 +55,7 @@ class NoteTaker:
             self._next_tick, self._took_over = tick_of(t, self._spec.every_s), True
 
     def due(self, newest_t: float, see: Callable[[], Unit], t: float, *, inclusive: bool) -> list[Note]:
-        """The notes due before (or at) stream time `t`; blocks, raises `ModelError`.
+        """The notes due before (or at) stream time `t`; blocks. One that the model fails at is left out, and logged.
 
         The newest frame is of `newest_t`, and `see` gives its unit where there is something to write about it.
         """
@@ -64,8 +66,13 @@ class NoteTaker:
         at = tick * self._spec.every_s
         if tick < self._next_tick or at > t or (at == t and not inclusive):
             return []
-        note = note_for(self._vlm, see(), opening=self._opening, run=self._run, seq=tick)
         self._next_tick = tick + 1
+        try:
+            note = note_for(self._vlm, see(), opening=self._opening, run=self._run, seq=tick)
+        except (ModelError, VideoError) as error:
+            # A stream does not end for want of a note: whoever took it over would fail at the same one.
+            get_logger().warning("note_failed", stream=self._opening, t=at, error=str(error))
+            return []
         return [note] if self._spec.writer == "every" else self._if_new(note)
 
     def _if_new(self, note: Note) -> list[Note]:

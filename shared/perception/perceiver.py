@@ -5,6 +5,9 @@ What it says is a pure function of the frames pushed, so a successor that starts
 
 from __future__ import annotations
 
+import contextlib
+
+from shared.errors import ModelError, VideoError
 from shared.messages import Draft, Note, Profile, Question
 from shared.perception.answering import respond
 from shared.perception.keeping import UnitStore, forget, prefill, reuse_of, stamped
@@ -72,8 +75,9 @@ class Perceiver:
             return
         wanted = set(window(self.newest_index, self._profile.s1))
         frames = [frame for frame in self._frames if frame.index in wanted]
-        units = self._store.see(self._opening, frames, self._cache).units
-        self._ahead = prefill(self._vlm, units, self._reuse)
+        with contextlib.suppress(ModelError, VideoError):  # the question's own error, if there is one
+            units = self._store.see(self._opening, frames, self._cache).units
+            self._ahead = prefill(self._vlm, units, self._reuse)
 
     def close(self) -> None:
         """Let go of what the model holds of this opening."""

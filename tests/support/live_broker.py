@@ -60,6 +60,11 @@ class Broker:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Stop it for a while (SIGSTOP), or let it go on (SIGCONT)."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)

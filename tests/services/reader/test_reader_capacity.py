@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from shared.bus import init_topology
 from shared.errors import NoResponders
 from shared.messages import Close, Done, EventKind, OpenReply, Resize, VideoSpec, WindowSpec
 from shared.settings import BusSettings
+from shared.video import FrameStream
 
 pytestmark = pytest.mark.nats
 
@@ -180,6 +182,32 @@ async def test_a_decoder_that_breaks_in_its_own_way_ends_the_stream_in_one_line(
         (error,) = await bench.events(EventKind.ERROR)
         assert "a rate of nothing" in error.text
         assert len(await bench.events(EventKind.OPENED)) == 1
+
+
+async def test_a_decoder_that_hangs_keeps_its_stream_from_no_other_reader(
+    nats_url: str, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back, hangs = threading.Event(), threading.Event()
+
+    def frames(uri: str, spec: VideoSpec) -> FrameStream:
+        hangs.set()
+        back.wait(60)
+        return real(uri, spec)
+
+    real = decoding.frames
+    monkeypatch.setattr(decoding, "frames", frames)
+    async with reader(nats_url), player(nats_url, opening(video)) as bench:
+        try:
+            await bench.grant(1.0)
+            assert await asyncio.to_thread(hangs.wait, 20)
+            await bench.close()
+
+            async def gone() -> bool:
+                return await bench.bus.lease_holder(subjects.READER_BUCKET, bench.opened.opening) is None
+
+            await until(gone)
+        finally:
+            back.set()
 
 
 async def test_a_frame_larger_than_the_broker_takes_ends_the_stream(nats_url: str, tmp_path: Path) -> None:

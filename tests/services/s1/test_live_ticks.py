@@ -75,6 +75,36 @@ async def answered(bus: Bus, opening: str, tick: int) -> Answer:
     return answer
 
 
+async def test_a_frame_that_is_no_picture_is_passed_over_counted_and_told(
+    nats_url: str, tmp_path: FilePath
+) -> None:
+    tiny_llava.save(tmp_path / "model", seed=1)
+    settings = S1Settings(nats_url=nats_url, lease_ttl_s=2, model=ModelSpec(path=str(tmp_path / "model")))
+    profile = Profile(mode=Mode.LIVE, notes=NoteSpec(enabled=False))
+    opened = Open(opening=fresh_opening(), run="test", uri="v.mp4", profile=profile)
+    failed = growth("dsb_frames_dropped_total", service="s1", reason="failed")
+    stop = asyncio.Event()
+    worker = asyncio.create_task(host(Service(settings), settings, stop=stop))
+    try:
+        async with connected(nats_url) as bus, asyncio.timeout(200):
+            log = FrameLog(bus, opened.opening, live=True)
+            picture = encode_jpeg(np.zeros((96, 96, 3), np.uint8), quality=90)
+            for index, jpeg in enumerate((picture, b"no picture", picture)):
+                await log.append("frame", index=index, t=index / 2, jpeg=jpeg)
+            await log.append("eos", index=2, t=TICKS[-1])
+            while not await placed(bus, opened):
+                await asyncio.sleep(0.1)
+            await bus.request(subjects.s1(opened.opening), watch(opened.opening), Done)
+            last = await answered(bus, opened.opening, len(TICKS) - 1)
+        assert last.draft is not None
+        assert last.draft.frames_ts == (0.0, 1.0)
+        assert last.draft.partial == "frames_dropped"
+        assert failed() == 1
+    finally:
+        stop.set()
+        await asyncio.wait_for(worker, 60)
+
+
 async def test_live_a_question_is_looked_at_behind_the_last_frame_to_the_end_of_the_stream(
     nats_url: str, tmp_path: FilePath
 ) -> None:

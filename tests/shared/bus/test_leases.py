@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 import time
 from contextlib import aclosing
 
@@ -51,6 +52,18 @@ async def test_of_racing_takers_one_wins(nats_url: str) -> None:
     async with connected(nats_url) as one, connected(nats_url) as two:
         racing = [_lease((one, two)[n % 2], key, f"w{n}").take() for n in range(6)]
         assert sorted(await asyncio.gather(*racing)) == [False] * 5 + [True]
+
+
+async def test_a_process_is_told_when_the_line_of_its_leases_is_closed_for_good(nats_url: str) -> None:
+    closed = threading.Event()
+    bus = await Bus.connect(BusSettings(nats_url=nats_url), name="test", on_closed=closed.set)
+    try:
+        assert await _lease(bus, fresh_opening()).take()
+        keeper = bus._keeper
+        await keeper.call(keeper.conn.nc.close())  # as the client does at an error that is none of the line
+        assert await asyncio.to_thread(closed.wait, 20)
+    finally:
+        await bus.drain()
 
 
 async def test_a_lease_is_renewed_beyond_its_ttl(nats_url: str) -> None:

@@ -39,6 +39,13 @@ def test_what_is_answered_and_asked_is_kept_as_long_as_the_settings_say() -> Non
     assert (ages[subjects.ANSWERS], ages["KV_dsb_standing"]) == ((60 * 10**9,) * 2, (30 * 10**9,) * 2)
 
 
+def test_a_job_that_is_asked_for_again_while_it_is_worked_on_is_queued_once_for_a_quarter_of_an_hour() -> (
+    None
+):
+    windows = {config["name"]: config["duplicate_window"] for config in streams(BusSettings())}
+    assert windows[subjects.S2_JOBS] == 900 * 10**9
+
+
 async def test_replicas_need_a_cluster_and_every_stream_and_bucket_has_as_many(broker: Broker) -> None:
     wanted = BusSettings(nats_url=broker.url, stream_replicas=3)
     assert {config["num_replicas"] for config in streams(wanted)} == {3}

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from bus_kit import child, connected, fresh_opening, job, until
@@ -11,7 +12,7 @@ from live_broker import Broker
 
 from shared import subjects
 from shared.bus import Bus, Job, init_topology
-from shared.errors import Overloaded
+from shared.errors import Overloaded, TransportError
 from shared.settings import BusSettings
 
 pytestmark = pytest.mark.nats
@@ -134,6 +135,41 @@ async def test_the_age_of_a_job_is_that_since_its_storing(broker: Broker) -> Non
         await asyncio.sleep(1)
         (taken,) = await _take(bus, 1)
     assert 0.9 < taken.age_s < 10
+
+
+async def test_a_wall_clock_that_is_set_makes_no_job_old(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _topology(broker)
+    ahead = tmp_path / "clock"
+    ahead.write_text("0")
+    monkeypatch.setenv("DSB_CLOCK_FILE", str(ahead))
+    async with connected(broker.url) as bus, aclosing(bus.jobs(slots=lambda: 1)) as jobs:
+        for attempt, jump in enumerate((0, 3600, -3600)):
+            ahead.write_text(str(jump))
+            await bus.enqueue(job("a_0_0", attempt=attempt))
+            taken = await anext(jobs)
+            assert 0 <= taken.age_s < 60
+            await taken.ack()
+
+
+async def test_a_consumer_that_is_missing_is_not_asked_without_a_pause(broker: Broker) -> None:
+    await _topology(broker)
+    async with connected(broker.url) as bus:
+        await bus.connection.api(f"CONSUMER.DELETE.{subjects.S2_JOBS}.s2")
+        with pytest.raises(TransportError):  # it is looked for at first
+            await _take(bus, 1)
+        await _topology(broker)
+        waiting = asyncio.create_task(_take(bus, 1))
+        await asyncio.sleep(0.5)
+        await bus.connection.api(f"CONSUMER.DELETE.{subjects.S2_JOBS}.s2")
+        before = bus.connection.nc.stats["out_msgs"]
+        await asyncio.sleep(4)
+        assert bus.connection.nc.stats["out_msgs"] - before < 20
+        await _topology(broker)
+        await bus.enqueue(job("a_0_0"))
+        [taken] = await asyncio.wait_for(waiting, 20)
+        assert taken.body == job("a_0_0")
 
 
 _KILLED = """

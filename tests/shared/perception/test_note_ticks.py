@@ -7,6 +7,7 @@ import tiny_llava
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import ModelError
 from shared.messages import Note, NotePolicy, NoteSpec, Profile
 from shared.perception import Perceiver, tick_of
 from shared.video import Frame, encode_jpeg
@@ -99,6 +100,20 @@ def test_a_successor_writes_the_notes_that_its_predecessor_would_have(vlm: Local
 
 def test_without_notes_nothing_is_written(vlm: LocalVlm) -> None:
     assert notes_of(perceiver(vlm, enabled=False), FRAMES, 40.0) == []
+
+
+def test_a_note_that_the_model_fails_at_is_left_out_and_the_next_is_written(vlm: LocalVlm) -> None:
+    class Failing(Repeating):
+        def generate(self, parts: PromptParts, *, max_new_tokens: int) -> Any:
+            if parts.units[0].times[-1] == 5.0:
+                raise ModelError("out of memory")
+            return super().generate(parts, max_new_tokens=max_new_tokens)
+
+    profile, model = Profile(notes=NoteSpec(every_s=5.0)), Failing(vlm, SAID)
+    worker = Perceiver(model, profile, opening="r_0_0", run="r")  # type: ignore[arg-type]
+    notes = notes_of(worker, FRAMES, 40.0)
+    assert {note.seq for note in notes} == set(rule(FRAMES, 5.0, 40.0)) - {1}
+    assert worker.newest_index == FRAMES[-1].index
 
 
 class Repeating:

@@ -1,7 +1,8 @@
 """Live mode: frames when the wall clock says so; what comes too late gives way to what is newer.
 
-Stream time 0 is the moment of the `started` event. A reader that takes over finds its place from the broker's
-own timestamps of that event and of its `opened` event; clocks of two hosts are never compared.
+Stream time 0 is the moment of the first `started` event; of a stream that goes on for days it is said again which time
+it is. A reader that takes over finds its place from the broker's own timestamps of the last of them and of its `opened`
+event; clocks of two hosts are never compared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from services.reader.sink import Sink
 from shared import subjects
 from shared.bus import Bus
 from shared.errors import DsbError, PayloadTooLarge, VideoError
-from shared.messages import EventKind, Open, Slow
+from shared.messages import Event, EventKind, Open, Slow
 from shared.video import Frame, Pacer
 
 __all__ = ["LiveFeed", "live_position"]
@@ -31,7 +32,7 @@ async def live_position(bus: Bus, opening: str, sink: Sink) -> float | None:
     if opened is None:
         return None
     if started is not None:
-        return max(0.0, opened.time - started.time)
+        return max(0.0, (Event.from_bytes(started.body).t or 0.0) + opened.time - started.time)
     # Events are kept for a day; of a stream that is older, the log tells.
     return None if sink.last_time is None else max(0.0, sink.last.t + opened.time - sink.last_time)
 
@@ -56,8 +57,6 @@ class LiveFeed:
 
     async def run(self) -> None:
         """Publish to the end of the stream."""
-        if self._sink.eos:
-            return
         error: DsbError | None = None
         pacer: Pacer | None = None
         try:

@@ -114,7 +114,12 @@ class Playing:
         """Take over what a predecessor left, and read on."""
         await self._sink.resume()
         await self._reports.opened()
-        await (self._feed_live() if self._open.profile.live else self._feed_granted())
+        if self._sink.eos:
+            await self._reports.over_before(self._sink)
+        if not self._open.profile.live:
+            await self._feed_granted()
+        elif not self._sink.eos:
+            await self._feed_live()
 
     async def _feed_granted(self) -> None:
         self._frames = self._pooled()
@@ -182,6 +187,8 @@ class Playing:
                 self.end("closed")
             elif self._open.kept and looks % _AGAIN_EVERY == 0:
                 await self._reports.opened()
+                if self._reports.clock is not None:
+                    await self._reports.started(self._reports.clock.now)
             heard = max(self._heard, self._feed.heard if self._feed else 0.0)
             if loop.time() - heard > self._settings.idle_close_s:
                 self.end("idle")

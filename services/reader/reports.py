@@ -71,9 +71,9 @@ class Reports:
         """Say what was asked for, so that the router finds an owner; a successor says it again."""
         await self._tell(EventKind.OPENED, open=self._open)
 
-    async def started(self) -> None:
-        """Say that the first frame comes now: stream time 0 of a live stream."""
-        await self._tell(EventKind.STARTED, t=0.0)
+    async def started(self, t: float = 0.0) -> None:
+        """Say that stream time `t` of a live stream is now; at its beginning, 0, the first frame comes."""
+        await self._tell(EventKind.STARTED, t=t)
 
     async def closed(self) -> None:
         """Say that an opening that nobody asks for any more, or whose source is gone, is over."""
@@ -99,6 +99,11 @@ class Reports:
         self.state, self._why = ("failed", str(error)) if error else ("ended", "")
         await sink.end(end_t)
         await self._tell(EventKind.EOS, t=end_t, count=sink.last.index + 1)
+
+    async def over_before(self, sink: Sink) -> None:
+        """A predecessor has ended the log, and may have died before it could say so."""
+        self.state = "ended"
+        await self._tell(EventKind.EOS, t=sink.end_t, count=sink.last.index + 1)
 
     def drop(self, t: float, reason: str) -> None:
         """Count a dropped frame."""

@@ -30,8 +30,8 @@ class Sink:
     """The last frame in the log."""
     watermark: float
     """The last watermark in the log; -1 at first."""
-    eos: bool
-    """Whether the end-of-stream record is there."""
+    end_t: float | None
+    """The time of the end-of-stream record; null while there is none."""
     published: int
     """Frames that this reader has appended."""
     last_time: float | None
@@ -39,9 +39,14 @@ class Sink:
 
     def __init__(self, log: FrameLog, lease: Lease, opening: str) -> None:
         self._log, self._lease, self._opening = log, lease, opening
-        self.last, self.watermark, self.eos = Resume(), -1.0, False
+        self.last, self.watermark, self.end_t = Resume(), -1.0, None
         self.published, self.last_time = 0, None
         self._seqs: dict[int, int] = {}
+
+    @property
+    def eos(self) -> bool:
+        """Whether the end-of-stream record is there."""
+        return self.end_t is not None
 
     async def resume(self) -> None:
         """Read what a predecessor left, and take over the fence: from now on it is refused."""
@@ -102,4 +107,4 @@ class Sink:
         elif kind == "watermark":
             self.watermark = max(self.watermark, t)
         else:
-            self.eos = True
+            self.end_t = t

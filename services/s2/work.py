@@ -13,6 +13,7 @@ from functools import partial
 
 from services.s2.evidence import Evidence, Frames, Notes
 from services.s2.settings import S2Settings
+from services.s2.unreadable import error_for, letter_for
 from shared import metering, tracing
 from shared.bus import Bus, Job, failpoints
 from shared.errors import DsbError, TransportError
@@ -24,8 +25,6 @@ from shared.subjects import DLQ
 __all__ = ["Work"]
 
 _AGAIN_S = 1.0
-_SHOWN_BYTES = 1024
-"""Of a job that can't be read, in its dead letter."""
 
 
 class Work:
@@ -51,7 +50,9 @@ class Work:
         log = get_logger(delivered=job.delivered)
         try:
             if job.body is None:
-                await self._bus.dead_letter(_unreadable(job))
+                await self._bus.dead_letter(letter_for(job))
+                if error := error_for(job, worker=self._worker, model=self._model):
+                    metering.answered(error, stored=await self._bus.publish_answer(error))
                 await job.term()
                 return
             async with job.heartbeat():
@@ -185,16 +186,6 @@ class Work:
             trace=body.trace,
         )
         metering.answered(answer, stored=await self._bus.publish_answer(answer))
-
-
-def _unreadable(job: Job) -> DeadLetter:
-    """All that a person can learn of it: where it was sent, and how it begins."""
-    return DeadLetter(
-        service="s2",
-        reason=job.error,
-        opening=job.subject.rpartition(".")[2],
-        body={"begins": job.data[:_SHOWN_BYTES].decode(errors="backslashreplace")},
-    )
 
 
 def _number(body: S2Job) -> str:

@@ -91,6 +91,8 @@ class Job:
     """The body as it came."""
     error: str
     """Why the body can't be read; empty when it can."""
+    relayed: bool
+    """Whether the broker was made to repeat it: it is not its sender's own word."""
     delivered: int
     """How often it has been handed to a worker, this time included."""
     age_s: float
@@ -98,10 +100,10 @@ class Job:
 
     def __init__(self, conn: Connection, msg: Msg, *, broker_time: float) -> None:
         self._conn, self._msg = conn, msg
-        self.body, self.data, self.error = None, msg.data, ""
-        if why := guard.relayed(msg.headers):
-            self.error = why
-        else:
+        self.body, self.data = None, msg.data
+        self.error = guard.relayed(msg.headers)
+        self.relayed = bool(self.error)
+        if not self.relayed:
             self._read()
         about = msg.metadata
         self.delivered = about.num_delivered

@@ -18,6 +18,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from shared.errors import StoreError
+from shared.logs import get_logger
 from shared.masking import mask
 from shared.memory.encoder import Vector
 from shared.memory.store import RUNS, STORED_AT, Candidate, Point, Where, note_of, payload_of
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 _BATCH = 256
 _CONFLICT = 409
+_NOT_FOUND = 404
 
 
 class _ClientStore:
@@ -132,7 +134,7 @@ class ServerStore(_ClientStore):
         timeout_s: int = 10,
     ) -> None:
         self._where, self._collection = f"Qdrant at {mask(url)}", collection
-        self._replicas = replicas
+        self._dim, self._replicas = dim, replicas
         if replicas > 1:
             # What most replicas have written, most replicas are asked for: a search sees every note acknowledged
             # before it, also while one of three servers is away.
@@ -147,12 +149,28 @@ class ServerStore(_ClientStore):
                 check_compatibility=False,
                 prefer_grpc=False,
             )
-        self._prepare(dim)
+        self._prepare()
 
-    def _prepare(self, dim: int) -> None:
-        if not self._call(lambda: self._client.collection_exists(self._collection)):
-            self._call(lambda: self._create(dim))
-        info = self._call(lambda: self._client.get_collection(self._collection))
+    def _call(self, work: Callable[[], T]) -> T:
+        """As ever; a server that came back without its disk is given its collection again."""
+
+        def called() -> T:
+            try:
+                return work()
+            except UnexpectedResponse as error:
+                if error.status_code != _NOT_FOUND:
+                    raise
+            get_logger().warning("collection_gone", store=self._where, collection=self._collection)
+            self._prepare()
+            return work()
+
+        return super()._call(called)
+
+    def _prepare(self) -> None:
+        call, dim = super()._call, self._dim
+        if not call(lambda: self._client.collection_exists(self._collection)):
+            call(lambda: self._create(dim))
+        info = call(lambda: self._client.get_collection(self._collection))
         vectors = info.config.params.vectors
         if not isinstance(vectors, models.VectorParams) or (vectors.size, vectors.distance) != (
             dim,
@@ -163,7 +181,7 @@ class ServerStore(_ClientStore):
             )
         for key, schema in _indexes().items():
             make = partial(self._client.create_payload_index, self._collection, wait=True)
-            self._call(partial(make, field_name=key, field_schema=schema))
+            call(partial(make, field_name=key, field_schema=schema))
 
     def _create(self, dim: int) -> None:
         try:

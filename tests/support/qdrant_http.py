@@ -53,6 +53,13 @@ class Backend:
                 raise RefusedError(404, f"Not found: Collection `{parts[1]}` doesn't exist!")
             return work(parts[1], body)
 
+    def wipe(self) -> None:
+        """As after a start without the volume."""
+        with self._lock:
+            self._client = QdrantClient(":memory:")
+            self.configs.clear()
+            self.indexes.clear()
+
     def get_exists(self, name: str, body: Any) -> Any:
         return {"exists": name in self.configs}
 

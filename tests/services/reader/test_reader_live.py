@@ -7,11 +7,12 @@ import pytest
 from reader_kit import Player, ReaderProcess, direct, frames_of, opening, player, reader, until
 from video_files import encode
 
+from services.reader import playing
 from services.reader.decoding import Resume
 from services.reader.inputs import LiveFrames
 from shared import subjects
 from shared.bus import FrameRecord
-from shared.messages import EventKind, Mode, VideoSpec
+from shared.messages import Event, EventKind, Mode, VideoSpec
 
 pytestmark = pytest.mark.nats
 
@@ -108,6 +109,48 @@ async def test_a_stream_older_than_its_events_goes_on_where_its_log_says(
             times = [record.t for record in records]
             assert times == sorted(set(times))
             assert await bench.events(EventKind.STARTED) == []
+
+
+async def test_a_kept_stream_says_its_time_again_and_goes_on_by_that_when_all_else_is_forgotten(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(playing, "_AGAIN_EVERY", 2)
+    opened = opening(encode(tmp_path / "v.mp4", count=750), mode=Mode.LIVE).model_copy(update={"kept": True})
+    async with player(nats_url, opened) as bench:
+
+        async def said_again() -> bool:
+            await bench.open()
+            last = await bench.bus.last(subjects.EVENTS, subjects.event(opened.opening, EventKind.STARTED))
+            return last is not None and bool(Event.from_bytes(last.body).t)
+
+        async def shown() -> list[FrameRecord] | None:
+            await bench.open()
+            return await bench.records() or None
+
+        async with reader(nats_url, "r-first"):
+            await until(said_again)
+            before = (await bench.records())[-1].t
+        await bench.bus.purge(subjects.FRAMES_LIVE, subjects.frames(opened.opening, live=True))
+        async with reader(nats_url, "r-second"):
+            records = await until(shown)
+        assert records[0].t > before
+
+
+async def test_a_kept_stream_whose_end_was_seen_by_another_reader_is_closed_when_nobody_asks_for_it(
+    nats_url: str, video: Path
+) -> None:
+    opened = opening(video, mode=Mode.LIVE).model_copy(update={"kept": True})
+    async with player(nats_url, opened) as bench:
+        async with reader(nats_url, "r-first"):
+            await bench.open()
+            await _ended(bench)
+        async with reader(nats_url, "r-second", idle_close_s=0.6):
+            await bench.open()
+
+            async def closed() -> bool:
+                return bool(await bench.events(EventKind.CLOSED))
+
+            await until(closed)
 
 
 async def test_a_missing_live_source_is_an_error_and_never_starts(nats_url: str, tmp_path: Path) -> None:

@@ -49,6 +49,25 @@ async def test_a_reader_that_is_killed_in_a_gap_is_continued(nats_url: str, open
             assert "r-second" in holders
 
 
+async def test_an_end_that_a_dead_reader_had_no_time_to_say_is_said_by_the_next(
+    nats_url: str, opened: Open
+) -> None:
+    async with player(nats_url, opened) as bench:
+        async with reader(nats_url, "r-first"):
+            await bench.reach(10.0)
+            [told] = await bench.events(EventKind.EOS)
+        await bench.bus.purge(subjects.EVENTS, subjects.event(opened.opening, EventKind.EOS))
+        async with reader(nats_url, "r-second"):
+            await bench.open()
+
+            async def said() -> bool:
+                return bool(await bench.events(EventKind.EOS))
+
+            await until(said)
+            [again] = await bench.events(EventKind.EOS)
+    assert (again.by, again.t, again.count) == ("r-second", told.t, told.count)
+
+
 async def _granted_until_dead(bench: Player, process: ReaderProcess) -> None:
     """Open once, then grant in two steps, each until its watermark stands in the log."""
     granted, opened = [0.5, 1.3], False

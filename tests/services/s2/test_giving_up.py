@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
 
+import msgpack
 import pytest
 from bus_kit import connected, fresh_opening, job
 from live_broker import Broker
@@ -99,6 +100,24 @@ async def test_the_letter_of_a_job_that_nobody_can_read_shows_where_it_was_sent_
         await bus.append(subjects.s2_job("a_0_0"), b"\xffno job" + b"x" * 2000)
         await work_on(bus, await delivered(bus))
         [letter] = await letters(bus)
+        assert await bus.count(subjects.ANSWERS) == 0
     assert letter.opening == "a_0_0"
     assert letter.body == {"begins": "\\xffno job" + "x" * 1017}
     assert "not a S2Job" in letter.reason
+
+
+@pytest.mark.parametrize("tick", [None, 3])
+async def test_a_job_of_another_version_is_an_error_of_its_question(broker: Broker, tick: int | None) -> None:
+    await init_topology(BusSettings(nats_url=broker.url))
+    body = job(opening := fresh_opening()).model_copy(update={"tick": tick}).model_dump(mode="json")
+    async with connected(broker.url) as bus:
+        await bus.append(subjects.s2_job(opening), msgpack.packb(body | {"of_tomorrow": 1}))
+        await work_on(bus, await delivered(bus))
+        [letter] = await letters(bus)
+        answer = await bus.answer_of(opening, "k", Path.S2, "final" if tick is None else "3")
+        assert await bus.count(subjects.S2_JOBS) == 0
+    assert letter.opening == opening
+    assert answer is not None
+    assert answer.status is Status.ERROR
+    assert "of one version" in answer.error
+    assert answer.route.route == body["route"]["route"]

@@ -77,6 +77,17 @@ def test_a_collection_made_meanwhile_by_another_worker_is_taken() -> None:
         open_store(url, collection="c", dim=24).close()
 
 
+def test_a_server_that_came_back_without_its_disk_is_given_its_collection_again() -> None:
+    with qdrant_http() as (url, backend):
+        memory = Memory(HashEncoder(), open_store(url, collection="c", dim=24))
+        memory.upsert([note(0)])
+        backend.wipe()
+        assert memory.search(Search(opening="one", text="a", k=1, recent=1, t_max=9.0)).hits == ()
+        memory.upsert([note(1)])
+        assert memory.count() == 1
+        assert ("c", "opening") in backend.indexes
+
+
 def test_a_collection_of_another_size_is_refused() -> None:
     with qdrant_http() as (url, _):
         open_store(url, collection="c", dim=24).close()

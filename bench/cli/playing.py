@@ -37,6 +37,11 @@ def begin(
 ) -> None:
     """Play a run to its end and print the table; exits 130 when interrupted, 1 when the audit fails."""
     setup("error" if sys.stderr.isatty() else "warning", "console")
+    if nats and (scale or in_process):
+        raise ConfigError(
+            "--scale and --in-process are about the run's own stack, and --nats (or DSB_NATS_URL) names one that is "
+            "there: leave one of them out"
+        )
     if auto_resume:
         resume = _there(config, settings, resume, shard)
     prepared = _prepare(config, settings, resume, shard, local=not nats)
@@ -97,7 +102,7 @@ def read(config: str, settings: Mapping[str, Any]) -> RunConfig:
         return load_config(None, settings)
     path = Path(config)
     shipped = resources.files("bench") / "configs" / f"{config}.yaml"
-    if not path.exists() and shipped.is_file():
+    if not path.is_file() and shipped.is_file():
         with resources.as_file(shipped) as file:
             return load_config(file, settings)
     return load_config(path, settings)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from shared.errors import ConfigError
+
 __all__ = ["demo", "run", "run_all"]
 
 _SHOW = "Settings of the run"
@@ -154,6 +156,10 @@ def run(
     if dry_run:
         from bench.cli.spending import tell
 
+        if resume or auto_resume or shards:
+            raise ConfigError(
+                "--dry-run tells of a whole new run: leave out --resume, --auto-resume and --shards"
+            )
         tell(config, settings)
         return
     begin(

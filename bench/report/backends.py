@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.report.sheet import Sheet
 from bench.report.words import interval, percent, seconds
 from bench.run.folder import RunFolder
 from bench.run.lines import ScoredLine, counted_lines
+from bench.run.manifest import Manifest
 from bench.scoring import score_run
 from bench.scoring.scores import Scores
 
@@ -50,7 +51,7 @@ def backends(folders: Iterable[RunFolder]) -> list[Backend]:
         scores, manifest = score_run(folder), folder.manifest()
         for path, spent in sorted(_spent(folder).items()):
             told = spent.tokens / spent.answers if spent.answers and spent.tokens else None
-            name, model = folder.path.resolve().name, _model(manifest.settings, path)
+            name, model = folder.path.resolve().name, _model(manifest, path)
             found.append(
                 Backend(name, path, model, scores, spent.answers, told, spent.cost_usd, spent.seconds)
             )
@@ -99,8 +100,13 @@ def _spent(folder: RunFolder) -> dict[str, _Spent]:
     return found
 
 
-def _model(settings: dict[str, Any], path: str) -> str:
-    spec = settings.get("model", {}).get(path, {})
-    name = f"{spec.get('backend', '')} {str(spec.get('path', '')).rstrip('/').rpartition('/')[2]}".strip()
+def _model(manifest: Manifest, path: str) -> str:
+    """Who answered, as its worker said: a stack that was there before may serve another model than was set."""
+    spec = manifest.settings.get("model", {}).get(path, {})
+    set_name = str(spec.get("path", "")).rstrip("/").rpartition("/")[2]
+    served = str(manifest.models.get(path, {}).get("model", ""))
+    if served and served.rstrip("/").rpartition("/")[2] != set_name:
+        return served
+    name = f"{spec.get('backend', '')} {set_name}".strip()
     small = spec.get("quantization", "none")
     return name if small in ("none", None) else f"{name} {small}"

@@ -55,19 +55,23 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | Path, manifest: Manifest, dataset: Dataset) -> RunFolder:
-        """Make a new folder; raises `ConfigError` when one with records is there, or it can't be made."""
+        """Make a new folder; raises `ConfigError` when a run is there or begins there, `DataError` when it can't."""
         folder = cls(path)
-        if folder.records_path.exists() and folder.records_path.stat().st_size:
-            raise ConfigError(
-                f"{folder.path} already holds a run: go on with `dsb run --resume {folder.path}`, "
-                "or choose another output.name"
-            )
         try:
             folder.path.mkdir(parents=True, exist_ok=True)
-            save_dataset(dataset.at(folder.path / "samples.json"))
-            folder.write_manifest(manifest)
         except OSError as error:
             raise _storage(folder.path, error, 0) from error
+        with folder.locked():
+            if folder.records_path.exists() and folder.records_path.stat().st_size:
+                raise ConfigError(
+                    f"{folder.path} already holds a run: go on with `dsb run --resume {folder.path}`, "
+                    "or choose another output.name"
+                )
+            try:
+                save_dataset(dataset.at(folder.path / "samples.json"))
+                folder.write_manifest(manifest)
+            except OSError as error:
+                raise _storage(folder.path, error, 0) from error
         return folder
 
     @classmethod

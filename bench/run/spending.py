@@ -94,18 +94,21 @@ def _looks(config: RunConfig, item: AskedQuestion, path: Path) -> Iterable[_Ask]
     )
     said = text_tokens(plain(messages(words)))
     said += sum(text_tokens(turn.question + turn.answer) for turn in question.history)
-    if path is Path.S2 and config.memory.enabled:
-        said += _NOTE_TOKENS * config.memory.k
+    recall = config.memory.recall()
+    pointed = 0
+    if path is Path.S2 and recall.reads:
+        said += _NOTE_TOKENS * recall.most
+        pointed = recall.frames
     reply = STRUCTURED_TOKENS if model.structured else MAX_ANSWER_TOKENS
     spec = config.system.s1 if path is Path.S1 else config.system.s2
     for t in steps(item):
         newest = math.floor(t * config.video.fps + 1e-6)
         seen = [i for i in window(newest, spec) if i / config.video.fps >= question.view_from]
-        yield _Ask(len(seen), said, reply, model.thinking_tokens or 0)
+        yield _Ask(len(seen) + pointed, said, reply, model.thinking_tokens or 0)
 
 
 def _notes(config: RunConfig, items: Sequence[AskedQuestion]) -> Iterable[_Ask]:
-    if not config.memory.enabled:
+    if not config.memory.notes().enabled:
         return []
     last = max((t for item in items for t in steps(item)), default=0.0)
     said = text_tokens(plain(messages(PromptParts(question=DESCRIBE))))

@@ -1,19 +1,25 @@
 """Two runs on the same questions: what one has over the other, video by video.
 
 Made for `history=oracle` against `history=self` (what a chain's own errors cost), with memory against without,
-and two routers. Only questions that both runs judged on that path are compared.
+and two routers. Only questions that both runs judged on that path are compared; where runs went different ways, or a
+router chose them, the whole systems are compared too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from bench.run.config import config_of
 from bench.run.folder import RunFolder
 from bench.scoring.base import PartScorer
 from bench.scoring.book import Book
 from bench.scoring.contrast import Contrast, common, contrast
+from bench.scoring.latency import SYSTEM
 from bench.scoring.score import Judged, rules_of, score
 from bench.scoring.scores import Value
 from bench.scoring.stats import Estimate
+from bench.scoring.tables import PartInput, system_book
+from bench.scoring.text import text_matcher
 from shared.errors import DataError
 
 __all__ = ["Difference", "compare", "compare_runs"]
@@ -41,13 +47,23 @@ class Difference(Value):
 
 def compare_runs(first: RunFolder, second: RunFolder) -> list[Difference]:
     """What `first` has over `second`; raises `DataError` when they asked other questions."""
-    runs = []
+    configs, runs = [], []
     for folder in (first, second):
         manifest = folder.manifest()
         dataset = folder.dataset()
-        rules = rules_of(config_of(manifest.settings))
+        configs.append(config := config_of(manifest.settings))
+        rules = rules_of(config, text_matcher(config.scoring.text))
         runs.append((manifest, score(dataset.samples, folder.scored(), rules, blind=False)))
     (one, judged), (two, against) = runs
+    for name, way in (
+        ("scoring.text", lambda of: of.scoring.text),
+        ("system.clue", lambda of: of.system.clue),
+    ):
+        here, there = map(way, configs)
+        if here != there:
+            raise DataError(
+                f"{first.path} has {name} {here!r}, {second.path} {there!r}: compare runs that agree in it"
+            )
     if one.data.hash != two.data.hash:
         raise DataError(
             f"{first.path} asked {one.data.name} ({one.data.hash}), {second.path} {two.data.name} "
@@ -61,15 +77,23 @@ def compare(first: Judged, second: Judged) -> list[Difference]:
     others = {given.scorer.part: given for given in second.parts}
     found = []
     for given in first.parts:
-        other = others.get(given.scorer.part)
-        for path, book in given.books.items():
-            if other is None or path not in other.books:
-                continue
-            books = common(other.books[path], book)
+        if (other := others.get(given.scorer.part)) is None:
+            continue
+        for path, book, against in _pairs(given, other):
+            books = common(against, book)
             if len(books[0]):
                 made = contrast(given.scorer, *books, seed=given.rules.seed)
                 found.append(_difference(given.scorer, path, book, made))
     return found
+
+
+def _pairs(first: PartInput, second: PartInput) -> Iterator[tuple[str, Book, Book]]:
+    """What is compared: each path that both have, and the systems unless both were told the same ways."""
+    yield from (
+        (path, book, second.books[path]) for path, book in first.books.items() if path in second.books
+    )
+    if None in (first.rules.owes, second.rules.owes) or set(first.books) != set(second.books):
+        yield SYSTEM, system_book(first), system_book(second)
 
 
 def _difference(scorer: PartScorer, path: str, book: Book, made: Contrast) -> Difference:

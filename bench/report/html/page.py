@@ -83,7 +83,8 @@ def _shots(
                     left -= 1
         played = {case.video: case.sha256 for case in run.cases}
         made, gone = pictures(wanted, run.video, played=played, progress=progress)
-        found |= {_key(number, uri): of for uri, of in made.items()}
+        keys = _keys(number, run)
+        found |= {keys[uri]: of for uri, of in made.items()}
         lost += gone
     return found, lost
 
@@ -93,8 +94,10 @@ def _indices(case: Case) -> Iterator[int]:
         yield from (index for index, _ in answer.get("frames", ()))
 
 
-def _key(run: int, uri: str) -> str:
-    return f"{run}:{uri.rpartition('/')[2]}"
+def _keys(number: int, run: _Run) -> dict[str, str]:
+    """What each video of a run is called in the page: without its folder, and no two alike."""
+    videos = dict.fromkeys(case.video for case in run.cases)
+    return {uri: f"{number}:{place}:{uri.rpartition('/')[2]}" for place, uri in enumerate(videos)}
 
 
 def _page(runs: Sequence[_Run], shots: dict[str, dict[int, str]], lost: Sequence[str]) -> Iterator[str]:
@@ -133,13 +136,14 @@ def _name(run: _Run) -> str:
 
 
 def _data(runs: Sequence[_Run], shots: dict[str, dict[int, str]]) -> dict[str, Any]:
+    keys = [_keys(number, run) for number, run in enumerate(runs)]
     return {
         "runs": [
             {
                 "name": _name(run),
-                "cases": [{**case.shown, "uri": _key(n, case.video)} for case in run.cases],
+                "cases": [{**case.shown, "uri": called[case.video]} for case in run.cases],
             }
-            for n, run in enumerate(runs)
+            for run, called in zip(runs, keys, strict=True)
         ],
         "frames": {key: {str(index): data for index, data in of.items()} for key, of in shots.items()},
     }

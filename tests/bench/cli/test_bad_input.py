@@ -175,3 +175,14 @@ def test_a_full_disk_ends_the_run_in_one_line_and_keeps_what_was_written(tmp_pat
     assert "--resume" in lines[0]
     kept = RunFolder.open(tmp_path / "runs" / "full").records()
     assert all(record.status == "ok" for record in kept)
+
+
+def test_what_cannot_be_told_together_is_refused(mistake: Dsb, tmp_path: Path) -> None:
+    assert "leave out --resume" in mistake("run", "--resume", "last", "--dry-run")
+    assert "leave one of them out" in mistake("run", "--nats", "nats://127.0.0.1:9", "--scale", "s2=2")
+
+
+def test_a_folder_named_like_an_example_does_not_hide_it(mistake: Dsb, tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    # It gets as far as the broker that is not there.
+    assert "no broker at nats://127.0.0.1:9" in mistake("run", "demo", "--nats", "nats://127.0.0.1:9")

@@ -9,6 +9,15 @@ from shared.messages import Draft, Status, Usage
 from shared.messages import Path as Way
 
 
+def test_a_row_names_who_answered_and_not_who_was_meant_to(tmp_path: Path) -> None:
+    item = sample("q")
+    folder = run_folder(tmp_path / "run", dataset(tmp_path, [item]), [answered(item, "A")])
+    served = {"s1": {"model": "some-7b", "fingerprint": "f"}}
+    folder.write_manifest(folder.manifest().model_copy(update={"models": served}))
+    [row] = backend_sheet(backends([folder])).rows
+    assert row[:3] == ("run", "s1", "some-7b")
+
+
 def test_a_row_counts_what_a_system_scored_took_and_cost(tmp_path: Path) -> None:
     items = [sample(f"q{n}", video=f"v{n}.mp4") for n in range(3)]
     spent = Usage(prompt_tokens=90, output_tokens=10, cost_usd=0.25)

@@ -107,6 +107,25 @@ def test_another_video_under_the_same_name_is_not_shown_for_the_one_that_was_pla
     assert data_of((tmp_path / "r.html").read_text())["frames"] == {}
 
 
+def test_videos_of_one_name_in_two_folders_keep_their_own_pictures(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    recipe = synth.Recipe(videos=2, per_video=1, parts=("realtime",), duration_s=(20.0, 20.0))
+    made = synth.build(folder, recipe)
+    samples = []
+    for item in made.samples:
+        old = Path(made.uri(item))
+        new = folder / old.stem / "video.mp4"
+        new.parent.mkdir()
+        old.rename(new)
+        stream = item.streams[0].model_copy(update={"uri": str(new.relative_to(folder))})
+        samples.append(item.model_copy(update={"streams": (stream,)}))
+    run = run_folder(tmp_path / "run", made._replace(samples=tuple(samples)), both(samples, lambda *_: "A"))
+    assert write_report([run], tmp_path / "r.html") == []
+    data = data_of((tmp_path / "r.html").read_text())
+    first, second = (data["frames"][case["uri"]] for case in data["runs"][0]["cases"])
+    assert first != second
+
+
 def test_questions_are_taken_evenly_over_outcomes(tmp_path: Path) -> None:
     items = [sample(f"q{n}") for n in range(40)]
     folder = run_folder(

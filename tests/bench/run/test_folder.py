@@ -52,6 +52,14 @@ def test_a_second_writer_gets_one_clear_line_and_may_write_afterwards(folder: Ru
     folder.writer().close()
 
 
+def test_a_run_that_has_no_record_yet_is_not_made_anew_by_another(folder: RunFolder) -> None:
+    folder.records_path.unlink()
+    manifest, dataset = folder.manifest(), folder.dataset()
+    with folder.writer(), pytest.raises(ConfigError, match="another process"):
+        RunFolder.create(folder.path, manifest.model_copy(update={"run": "other"}), dataset)
+    assert folder.manifest() == manifest
+
+
 def test_a_killed_writer_leaves_the_folder_free_and_its_records_whole(folder: RunFolder) -> None:
     code = f"""
         import os, signal

@@ -29,6 +29,18 @@ def test_frames_are_those_of_the_windows_and_notes_those_of_the_grid() -> None:
     assert (s2.requests, s2.frames) == (2, 3 + 2)
 
 
+def test_what_memory_is_told_to_do_is_what_is_counted() -> None:
+    def of(**memory: object) -> tuple[Spending, Spending]:
+        s1, s2 = estimated(paid(memory=memory), bench_kit.sample("a", ask_s=10.5))
+        return s1, s2
+
+    (plain, read), (silent, alone) = of(), of(mode="none")
+    assert (plain.requests, silent.requests) == (1 + 3, 1)
+    assert alone.prompt_tokens < read.prompt_tokens
+    assert of(mode="both")[1].prompt_tokens > read.prompt_tokens
+    assert of(frames=4)[1].frames == read.frames + 4
+
+
 def test_cost_is_of_paid_models_only_and_by_the_table() -> None:
     s1, s2 = estimated(paid(), bench_kit.sample("a"))
     assert (s1.paid, s1.cost_usd) == (False, 0.0)

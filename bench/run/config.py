@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from bench.data.ask import AskRules
 from bench.data.schema import Part
@@ -35,7 +35,7 @@ from shared.messages import (
     VideoSpec,
     WindowSpec,
 )
-from shared.routing import fingerprint, policy
+from shared.routing import fingerprint, policy, route_name
 from shared.vlm.spec import ModelSpec
 
 __all__ = [
@@ -54,6 +54,8 @@ __all__ = [
 
 
 _ROUNDING = ("kv_reuse", "prefill_stride")
+_RECORDED = "recorded"
+"""Context of checking what a run was played with, not what one is to be."""
 """Of what is kept: the settings that set the order of sums. The others change no bit of an answer."""
 
 
@@ -102,9 +104,12 @@ class SystemConfig(Section):
 
     @field_validator("route")
     @classmethod
-    def _known(cls, route: str) -> str:
+    def _known(cls, route: str, info: ValidationInfo) -> str:
         try:
-            policy(route)
+            if info.context is _RECORDED:
+                route_name(route)
+            else:
+                policy(route)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return route
@@ -293,8 +298,11 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
 
 
 def config_of(settings: Mapping[str, Any]) -> RunConfig:
-    """The configuration that a manifest's settings describe; raises `ConfigError`."""
-    return _check(settings, None)
+    """The configuration that a manifest's settings describe; raises `ConfigError`.
+
+    A policy's file need not be there: runs are scored and shown where nobody will play them.
+    """
+    return _check(settings, None, context=_RECORDED)
 
 
 def _merge(base: Any, over: Any) -> Any:
@@ -310,9 +318,9 @@ def _put(data: dict[str, Any], key: str, value: Any) -> None:
     data[last] = value
 
 
-def _check(data: Any, source: YamlSource | None) -> RunConfig:
+def _check(data: Any, source: YamlSource | None, *, context: object = None) -> RunConfig:
     try:
-        return RunConfig.model_validate(_merge(RunConfig().model_dump(mode="json"), data))
+        return RunConfig.model_validate(_merge(RunConfig().model_dump(mode="json"), data), context=context)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bench.data import AskedQuestion, AskRules, Dataset, Sample, to_questions
 from bench.data.ask import steps
+from shared.errors import ConfigError
 from shared.messages import Open, Path, Profile
 from shared.routing import Decision, StreamState, is_plain, policy, state_of
 from shared.subjects import opening_id
@@ -137,8 +138,17 @@ def states(items: Sequence[AskedQuestion], profile: Profile) -> dict[str, Stream
 
 
 def decided(item: AskedQuestion, route: str) -> Decision | None:
-    """Where a plain policy sends a question, as the router will say, too; null where only the router can tell."""
-    return policy(route).decide(item.question, StreamState(item.ask_s)) if is_plain(route) else None
+    """Where a plain policy sends a question, as the router will say, too; null where only the router can tell.
+
+    So it is where the policy's file is gone, or on another machine: a run is not begun then, but may be scored.
+    """
+    if not is_plain(route):
+        return None
+    try:
+        made = policy(route)
+    except ConfigError:
+        return None
+    return made.decide(item.question, StreamState(item.ask_s))
 
 
 def known_paths(item: AskedQuestion, route: str) -> tuple[Path, ...] | None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
+from bench_kit import answered, dataset, run_folder, sample
 
+from bench.run.check import check_folder
 from bench.run.config import RunConfig, config_of, load_config
+from bench.scoring import score_run
 from shared.errors import ConfigError
 from shared.messages import Mode
 
@@ -124,3 +128,18 @@ def test_a_run_is_not_gone_on_with_by_a_policy_file_that_was_changed(tmp_path: P
         marks.append(load_config(None, {"system.route": f"rule:{rules}"}).identity()["system"]["route_file"])
     assert marks[0] == marks[2] != marks[1]
     assert "route_file" not in load_config(None).identity()["system"]
+
+
+def test_a_run_is_scored_and_checked_where_the_file_of_its_policy_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_bytes((resources.files("shared.routing") / "rules.toml").read_bytes())
+    route = {"system.route": f"rule:{file}"}
+    item = sample("a")
+    data = dataset(tmp_path, [item])
+    folder = run_folder(tmp_path / "run", data, [answered(item, "A")], config=load_config(None, route))
+    there = score_run(folder, write=False)
+    file.rename(tmp_path / "elsewhere.toml")
+    assert score_run(folder, write=False) == there
+    assert check_folder(folder).audit.records == 1
+    with pytest.raises(ConfigError, match="is not there"):
+        load_config(None, route)

@@ -38,18 +38,24 @@ def run_sections(folder: RunFolder, scores: Scores) -> Iterator[str]:
     yield f"<h1>{escape(folder.path.resolve().name)}</h1>"
     data = f"{scores.data} ({scores.data_hash})"
     yield f"<p>{escape(data)} · {escape(scores.mode)} · route {escape(scores.route)} · {escape(manifest.created)}</p>"
-    if not scores.headline:
-        missing = f"{scores.scores.missing} answers are missing: these numbers are no result"
-        yield f'<p class="warn">{missing}</p>'
+    if missing := scores.scores.missing:
+        text = f"{missing} answers are missing"
+        text += ": these numbers are no result" if scores.headline else "; scores are withheld, see --partial"
+        yield f'<p class="warn">{text}</p>'
+    if scores.headline:
+        yield from _scored(scores)
+    yield from _times(folder)
+    if scores.headline and scores.route == Route.BOTH:
+        yield from _routing(folder)
+    yield from _faults(folder)
+
+
+def _scored(scores: Scores) -> Iterator[str]:
     yield "<h2>Scores</h2>"
     yield sheet_html(score_sheet(scores), blind=_blind_rows(scores))
     yield f"<p>{_LEGEND}</p>"
     yield dots(list(_dots(scores)))
     yield from _slices(scores)
-    yield from _times(folder)
-    if scores.route == Route.BOTH:
-        yield from _routing(folder)
-    yield from _faults(folder)
 
 
 def score_sheet(scores: Scores) -> Sheet:

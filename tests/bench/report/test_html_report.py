@@ -107,6 +107,19 @@ def test_another_video_under_the_same_name_is_not_shown_for_the_one_that_was_pla
     assert data_of((tmp_path / "r.html").read_text())["frames"] == {}
 
 
+def test_below_full_coverage_a_page_shows_no_score_unless_it_is_asked_to(tmp_path: Path) -> None:
+    items = [sample("q0"), sample("q1")]
+    folder = run_folder(tmp_path / "run", dataset(tmp_path, items), both(items[:1], lambda *_: "A"))
+    write_report([folder], tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert "2 answers are missing; scores are withheld" in page
+    assert "<h2>Scores</h2>" not in page
+    write_report([folder], tmp_path / "r.html", partial=True)
+    page = (tmp_path / "r.html").read_text()
+    assert "2 answers are missing: these numbers are no result" in page
+    assert "<h2>Scores</h2>" in page
+
+
 def test_videos_of_one_name_in_two_folders_keep_their_own_pictures(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     recipe = synth.Recipe(videos=2, per_video=1, parts=("realtime",), duration_s=(20.0, 20.0))

@@ -45,10 +45,10 @@ class Backend(NamedTuple):
 
 
 def backends(folders: Iterable[RunFolder]) -> list[Backend]:
-    """The systems that answered in some runs, run by run; scores them first."""
+    """The systems that answered in some runs, run by run."""
     found = []
     for folder in folders:
-        scores, manifest = score_run(folder), folder.manifest()
+        scores, manifest = score_run(folder, write=False), folder.manifest()
         for path, spent in sorted(_spent(folder).items()):
             told = spent.tokens / spent.answers if spent.answers and spent.tokens else None
             name, model = folder.path.resolve().name, _model(manifest, path)

@@ -8,7 +8,6 @@ half of it is gone. A shard goes on where it was made: one that is loaded again 
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import shutil
@@ -23,6 +22,7 @@ import numpy as np
 import qdrant_edge as qe
 
 from shared.errors import StoreError
+from shared.heap import give_back
 from shared.logs import get_logger
 from shared.memory.encoder import Vector
 from shared.memory.store import RUNS, STORED_AT, Candidate, Point, Where, note_of, payload_of
@@ -157,20 +157,13 @@ class EdgeStore:
         self._shard.close()
         self._shard, self._folder = copy, fresh
         _current(self._base)
-        _give_back()
+        give_back()
 
     def _do(self, work: Callable[[], T]) -> T:
         with self._mutex:
             if self._closed:
                 raise StoreError("the edge store is closed: open it again")
             return _guard(work, "edge store failed", "look at the disk, or start with a fresh folder")
-
-
-def _give_back() -> None:
-    """Hand what was freed back to the system; else the allocator keeps it, a little more of it after each copying."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own
-    if trim is not None:
-        trim(0)
 
 
 def _hold(root: Path) -> int:

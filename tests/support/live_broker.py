@@ -60,10 +60,15 @@ class Broker:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Stop it for a while (SIGSTOP), or let it go on (SIGCONT)."""
+    def pause(self) -> None:
+        """Let it say and do nothing until `go_on`; returns when it has stopped."""
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:

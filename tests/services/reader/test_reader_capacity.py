@@ -4,6 +4,7 @@ import asyncio
 import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,17 +190,22 @@ async def test_a_decoder_that_hangs_keeps_its_stream_from_no_other_reader(
 ) -> None:
     back, hangs = threading.Event(), threading.Event()
 
-    def frames(uri: str, spec: VideoSpec) -> FrameStream:
+    def frames(*args: Any, **more: Any) -> FrameStream:
         hangs.set()
         back.wait(60)
-        return real(uri, spec)
+        return real(*args, **more)
 
     real = decoding.frames
     monkeypatch.setattr(decoding, "frames", frames)
     async with reader(nats_url), player(nats_url, opening(video)) as bench:
         try:
-            await bench.grant(1.0)
-            assert await asyncio.to_thread(hangs.wait, 20)
+            await bench.open()
+
+            async def hanging() -> bool:
+                await bench.grant(1.0)
+                return hangs.is_set()
+
+            await until(hanging)
             await bench.close()
 
             async def gone() -> bool:

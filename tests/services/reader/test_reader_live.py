@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from services.reader.decoding import Resume
 from services.reader.inputs import LiveFrames
 from shared import subjects
 from shared.bus import FrameRecord
-from shared.messages import Event, EventKind, Mode, VideoSpec
+from shared.errors import NoResponders
+from shared.messages import Event, EventKind, Look, Mode, StreamStatus, VideoSpec
 
 pytestmark = pytest.mark.nats
 
@@ -123,17 +125,20 @@ async def test_a_kept_stream_says_its_time_again_and_goes_on_by_that_when_all_el
             last = await bench.bus.last(subjects.EVENTS, subjects.event(opened.opening, EventKind.STARTED))
             return last is not None and bool(Event.from_bytes(last.body).t)
 
-        async def shown() -> list[FrameRecord] | None:
+        async def playing_at() -> float | None:
             await bench.open()
-            return await bench.records() or None
+            look = Look(opening=opened.opening)
+            subject = subjects.reader_ctl(f"status.{opened.opening}")
+            with contextlib.suppress(NoResponders):  # it has the lease, and is not there yet
+                return (await bench.bus.request(subject, look, StreamStatus)).t
+            return None
 
         async with reader(nats_url, "r-first"):
             await until(said_again)
             before = (await bench.records())[-1].t
         await bench.bus.purge(subjects.FRAMES_LIVE, subjects.frames(opened.opening, live=True))
         async with reader(nats_url, "r-second"):
-            records = await until(shown)
-        assert records[0].t > before
+            assert await until(playing_at) > before
 
 
 async def test_a_kept_stream_whose_end_was_seen_by_another_reader_is_closed_when_nobody_asks_for_it(

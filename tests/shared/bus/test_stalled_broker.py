@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 import nats.errors
 import pytest
@@ -16,12 +15,12 @@ pytestmark = pytest.mark.nats
 async def test_a_flush_that_ran_out_of_time_does_not_end_the_hearing(broker: Broker) -> None:
     async with connected(broker.url) as bus:
         client, generation = bus.connection.nc, bus.connection.generation
-        broker.signal(signal.SIGSTOP)
+        broker.pause()
         try:
             with pytest.raises(nats.errors.TimeoutError):
                 await client.flush(timeout=1)
         finally:
-            broker.signal(signal.SIGCONT)
+            broker.go_on()
         await asyncio.sleep(1)  # the late pong comes
         assert await bus.connection.api("INFO")
         await client.flush(timeout=5)

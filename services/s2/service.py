@@ -7,7 +7,6 @@ answer is stored; whoever gets the job again finds the answer there.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ from services.s2.evidence import Evidence
 from services.s2.settings import S2Settings
 from services.s2.work import Work
 from shared.bus import Job
-from shared.heap import give_back
 from shared.logs import get_logger
 from shared.perception import Thinker, warm_up
 from shared.service import Runtime
@@ -28,8 +26,6 @@ from shared.vlm.threads import ModelThreads
 __all__ = ["Service", "Settings"]
 
 Settings = S2Settings
-
-_TIDY_S = 60.0
 
 _SLOTS = gauge("s2_slots", "Jobs that this worker can do at once")
 _BUSY = gauge("s2_busy", "Jobs that this worker does now")
@@ -61,21 +57,14 @@ class Service:
             _SLOTS.set(self._settings.slots)
             rt.set_ready(True)
             fetching = asyncio.create_task(self._fetch(rt, work))
-            tidying = asyncio.create_task(self._tidy(model_thread))
             await asyncio.wait(
                 [fetching, stop := asyncio.create_task(rt.stopping.wait())],
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            await end_tasks([stop, fetching, tidying])
+            await end_tasks([stop, fetching])
             await asyncio.gather(*self._jobs, return_exceptions=True)
             if not fetching.cancelled() and (error := fetching.exception()):
                 raise error
-
-    async def _tidy(self, model_thread: Executor) -> None:
-        """Between two answers, now and then: windows of many lengths leave the heap in pieces."""
-        while True:
-            await asyncio.sleep(_TIDY_S)
-            await asyncio.get_running_loop().run_in_executor(model_thread, give_back)
 
     def _threads(self) -> int:
         """A local model has all cores for one answer; a provider's is waited for, several answers at once."""

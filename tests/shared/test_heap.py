@@ -22,7 +22,7 @@ print(before - resident_mb())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is a call of glibc alone")
 def test_what_lies_free_between_what_lives_on_is_handed_back() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", _CHILD], capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path)}

@@ -47,28 +47,27 @@ class Difference(Value):
 
 def compare_runs(first: RunFolder, second: RunFolder) -> list[Difference]:
     """What `first` has over `second`; raises `DataError` when they asked other questions."""
-    configs, runs = [], []
-    for folder in (first, second):
-        manifest = folder.manifest()
-        dataset = folder.dataset()
-        configs.append(config := config_of(manifest.settings))
-        rules = rules_of(config, text_matcher(config.scoring.text))
-        runs.append((manifest, score(dataset.samples, folder.scored(), rules, blind=False)))
-    (one, judged), (two, against) = runs
-    for name, way in (
-        ("scoring.text", lambda of: of.scoring.text),
-        ("system.clue", lambda of: of.system.clue),
-    ):
-        here, there = map(way, configs)
-        if here != there:
-            raise DataError(
-                f"{first.path} has {name} {here!r}, {second.path} {there!r}: compare runs that agree in it"
-            )
-    if one.data.hash != two.data.hash:
+    folders = (first, second)
+    data = [folder.manifest().data for folder in folders]
+    if data[0].hash != data[1].hash:
         raise DataError(
-            f"{first.path} asked {one.data.name} ({one.data.hash}), {second.path} {two.data.name} "
-            f"({two.data.hash}): compare runs on the same data set"
+            f"{first.path} asked {data[0].name} ({data[0].hash}), {second.path} {data[1].name} "
+            f"({data[1].hash}): compare runs on the same data set"
         )
+    configs = [config_of(folder.manifest().settings) for folder in folders]
+    for name, ways in (
+        ("scoring.text", [config.scoring.text for config in configs]),
+        ("system.clue", [config.system.clue for config in configs]),
+    ):
+        if ways[0] != ways[1]:
+            raise DataError(
+                f"{first.path} has {name} {ways[0]!r}, {second.path} {ways[1]!r}: compare runs that agree in it"
+            )
+    matcher = text_matcher(configs[0].scoring.text)
+    judged, against = (
+        score(folder.dataset().samples, folder.scored(), rules_of(config, matcher), blind=False)
+        for folder, config in zip(folders, configs, strict=True)
+    )
     return compare(judged, against)
 
 
